@@ -1,0 +1,165 @@
+"""autoencoder: pictures <-> latents 16 times smaller on a side.
+
+A convolutional autoencoder without norms (in the manner of TAESD, O. B. Bohan 2023) whose stem and head are pixel
+shuffles, so that no convolution runs at full size. Its latents are pinned to unit variance by a batch norm without
+scale, and the decoder sees them with noise, so that it forgives a denoiser's small errors.
+"""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from training.grammar import sample
+from training.run import Stage, contact_sheet, load
+from training.scenes import Painter
+
+CHANNELS = 16
+DOWNSCALE = 16
+CROP = 128
+NOISE = 0.15  # largest standard deviation of the noise that the decoder learns to forgive
+
+
+def conv(n_in: int, n_out: int) -> nn.Conv2d:
+    return nn.Conv2d(n_in, n_out, 3, padding=1)
+
+
+class Block(nn.Module):
+    """x + conv(relu(conv(relu(x))))."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = conv(width, width), conv(width, width)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.relu(self.first(F.relu(x))))
+
+
+class Encoder(nn.Sequential):
+    """(n, 3, H, W) in [0, 1] -> (n, 16, H/16, W/16)."""
+
+    def __init__(self, width: int = 128) -> None:
+        super().__init__(nn.PixelUnshuffle(4), conv(48, width // 2), Block(width // 2), nn.PixelUnshuffle(2),
+                         nn.Conv2d(2 * width, width, 1), Block(width), Block(width), nn.PixelUnshuffle(2),
+                         nn.Conv2d(4 * width, 2 * width, 1), Block(2 * width), Block(2 * width), conv(2 * width, CHANNELS))
+
+
+class Decoder(nn.Sequential):
+    """(n, 16, h, w) -> (n, 3, 16h, 16w), about [0, 1]."""
+
+    def __init__(self, width: int = 128) -> None:
+        super().__init__(conv(CHANNELS, 2 * width), Block(2 * width), Block(2 * width),
+                         nn.Conv2d(2 * width, 4 * width, 1), nn.PixelShuffle(2), Block(width), Block(width), Block(width),
+                         nn.Conv2d(width, 2 * width, 1), nn.PixelShuffle(2), Block(width // 2), Block(width // 2),
+                         nn.ReLU(), conv(width // 2, 48), nn.PixelShuffle(4))
+
+
+class Autoencoder(nn.Module):
+    def __init__(self, width: int = 128) -> None:
+        super().__init__()
+        self.encoder, self.decoder = Encoder(width), Decoder(width)
+        self.unit = nn.BatchNorm2d(CHANNELS, affine=False, momentum=0.01)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        return self.unit(self.encoder(pictures).float())
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return self.decoder(latents).float()
+
+
+def difference(made: Tensor, real: Tensor) -> Tensor:
+    """L1 + L2 + L1 of the picture's gradients (which keeps outlines crisp)."""
+    error = made - real
+    edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+    return error.abs().mean() + 4 * error.square().mean() + 0.5 * edges
+
+
+def as_tensor(pictures: list[Image.Image]) -> Tensor:
+    """RGB pictures of one size -> (n, 3, H, W) in [0, 1], channels last."""
+    stacked = torch.from_numpy(np.stack([np.asarray(p) for p in pictures]))
+    return stacked.permute(0, 3, 1, 2).float().div(255).contiguous(memory_format=torch.channels_last)
+
+
+def crops(painter: Painter, rng: random.Random, number: int) -> Tensor:
+    """Two crops of CROP pixels from each of number / 2 scenes."""
+    pictures = []
+    for _ in range(number // 2):
+        picture = painter.paint(sample(rng), rng)
+        for _ in range(2):
+            x, y = rng.randrange(0, picture.width - CROP, 4), rng.randrange(0, picture.height - CROP, 4)
+            pictures.append(picture.crop((x, y, x + CROP, y + CROP)))
+    return as_tensor(pictures)
+
+
+@torch.no_grad()
+def psnr(model: Autoencoder, pictures: Tensor) -> float:
+    made = model.decode(model.encode(pictures)).clamp(0, 1)
+    return float((-10 * torch.log10((made - pictures).square().mean((1, 2, 3)))).mean())
+
+
+def held_out_scenes(painter: Painter, number: int) -> Tensor:
+    rng = random.Random(999)
+    return as_tensor([painter.paint(sample(rng, keep_held_out=True), rng) for _ in range(number)])
+
+
+def open_autoencoder(stage: Stage) -> Autoencoder:
+    """The trained autoencoder of this run, for the stages after it."""
+    model = Autoencoder(32 if stage.small else 128)
+    state = load(stage.of("autoencoder"))
+    if state is None:
+        raise SystemExit("train the autoencoder first: python -m training.autoencoder")
+    model.load_state_dict(state["model"])
+    return model.eval().to(memory_format=torch.channels_last)
+
+
+def main() -> None:
+    stage = Stage.from_arguments("autoencoder", __doc__, minutes=60)
+    torch.set_num_threads(stage.threads)
+    painter = Painter(stage.runs, extra=0.2)
+    model = Autoencoder(32 if stage.small else 128).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4)
+    step, batch, best_rate = 0, 4 if stage.small else 16, 1e-3
+    if state := stage.resume():
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        step = state["step"]
+    test, rng, mean_loss = held_out_scenes(painter, 8 if stage.small else 64), random.Random(step), 0.0
+    while stage.progress < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = best_rate * min(1, (step + 1) / 100) * max(0.01, 1 - stage.progress)
+        real = crops(painter, rng, batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            latents = model.encode(real)
+            noise = torch.randn_like(latents) * (NOISE * torch.rand(len(latents), 1, 1, 1))
+            made = model.decode(latents + noise)
+        loss = difference(made, real)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        mean_loss += (float(loss.detach()) - mean_loss) * (0.02 if step > 50 else 0.2)
+        step += 1
+        if step % 500 == 0:
+            report(stage, model, optimiser, step, mean_loss, test)
+    report(stage, model, optimiser, step, mean_loss, test)
+
+
+def report(stage: Stage, model: Autoencoder, optimiser: torch.optim.Optimizer, step: int, loss: float, test: Tensor) -> None:
+    model.eval()
+    stage.log(f"step {step}  loss {loss:.4f}  held-out PSNR {psnr(model, test):.2f} dB")
+    with torch.no_grad():
+        made = model.decode(model.encode(test[:8])).clamp(0, 1)
+    both = torch.cat([test[:8], made]).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
+    contact_sheet([Image.fromarray(p) for p in both], 8, stage.folder / "pairs.png")
+    stage.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+    model.train()
+
+
+if __name__ == "__main__":
+    main()
