@@ -44,24 +44,25 @@ class Block(nn.Module):
 class Encoder(nn.Sequential):
     """(n, 3, H, W) in [0, 1] -> (n, 16, H/16, W/16)."""
 
-    def __init__(self, width: int = 128) -> None:
-        super().__init__(nn.PixelUnshuffle(4), conv(48, width // 2), Block(width // 2), nn.PixelUnshuffle(2),
-                         nn.Conv2d(2 * width, width, 1), Block(width), Block(width), nn.PixelUnshuffle(2),
-                         nn.Conv2d(4 * width, 2 * width, 1), Block(2 * width), Block(2 * width), conv(2 * width, CHANNELS))
+    def __init__(self, width: int = 96) -> None:
+        deep = 2 * width
+        super().__init__(nn.PixelUnshuffle(8), nn.Conv2d(192, width, 1), Block(width), Block(width),
+                         nn.PixelUnshuffle(2), nn.Conv2d(4 * width, deep, 1), Block(deep), Block(deep),
+                         conv(deep, CHANNELS))
 
 
 class Decoder(nn.Sequential):
     """(n, 16, h, w) -> (n, 3, 16h, 16w), about [0, 1]."""
 
-    def __init__(self, width: int = 128) -> None:
-        super().__init__(conv(CHANNELS, 2 * width), Block(2 * width), Block(2 * width),
-                         nn.Conv2d(2 * width, 4 * width, 1), nn.PixelShuffle(2), Block(width), Block(width), Block(width),
-                         nn.Conv2d(width, 2 * width, 1), nn.PixelShuffle(2), Block(width // 2), Block(width // 2),
-                         nn.ReLU(), conv(width // 2, 48), nn.PixelShuffle(4))
+    def __init__(self, width: int = 96) -> None:
+        deep = 2 * width
+        super().__init__(conv(CHANNELS, deep), Block(deep), Block(deep), nn.Conv2d(deep, 4 * width, 1), nn.PixelShuffle(2),
+                         Block(width), Block(width), Block(width), nn.Conv2d(width, 2 * width, 1), nn.PixelShuffle(2),
+                         Block(width // 2), nn.ReLU(), conv(width // 2, 48), nn.PixelShuffle(4))
 
 
 class Autoencoder(nn.Module):
-    def __init__(self, width: int = 128) -> None:
+    def __init__(self, width: int = 96) -> None:
         super().__init__()
         self.encoder, self.decoder = Encoder(width), Decoder(width)
         self.unit = nn.BatchNorm2d(CHANNELS, affine=False, momentum=0.01)
@@ -110,7 +111,7 @@ def held_out_scenes(painter: Painter, number: int) -> Tensor:
 
 def open_autoencoder(stage: Stage) -> Autoencoder:
     """The trained autoencoder of this run, for the stages after it."""
-    model = Autoencoder(32 if stage.small else 128)
+    model = Autoencoder(32 if stage.small else 96)
     state = load(stage.of("autoencoder"))
     if state is None:
         raise SystemExit("train the autoencoder first: python -m training.autoencoder")
@@ -122,7 +123,7 @@ def main() -> None:
     stage = Stage.from_arguments("autoencoder", __doc__, minutes=60)
     torch.set_num_threads(stage.threads)
     painter = Painter(stage.runs, extra=0.2)
-    model = Autoencoder(32 if stage.small else 128).to(memory_format=torch.channels_last)
+    model = Autoencoder(32 if stage.small else 96).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4)
     step, batch, best_rate = 0, 4 if stage.small else 16, 1e-3
     if state := stage.resume():
@@ -145,7 +146,7 @@ def main() -> None:
         optimiser.step()
         mean_loss += (float(loss.detach()) - mean_loss) * (0.02 if step > 50 else 0.2)
         step += 1
-        if step % 500 == 0:
+        if step % 250 == 0:
             report(stage, model, optimiser, step, mean_loss, test)
     report(stage, model, optimiser, step, mean_loss, test)
 

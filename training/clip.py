@@ -33,7 +33,7 @@ SPECIAL = ["[PAD]", "</s>", "<see>", *(f"<z{level}_{k}>" for level in range(CODE
 class TextTower(nn.Module):
     """tokens (n, t) int64, 0 = padding -> states (n, t, 256), pooled (n, 256) of length 1."""
 
-    def __init__(self, vocabulary: int, width: int = DIM, depth: int = 4) -> None:
+    def __init__(self, vocabulary: int, width: int = DIM, depth: int = 3) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
         self.position = nn.Parameter(0.02 * torch.randn(CONTEXT, width))
@@ -73,7 +73,7 @@ class PictureTower(nn.Module):
 class Clip(nn.Module):
     def __init__(self, vocabulary: int, small: bool = False) -> None:
         super().__init__()
-        self.text = TextTower(vocabulary, depth=1 if small else 4)
+        self.text = TextTower(vocabulary, depth=1 if small else 3)
         self.picture = PictureTower(depth=1 if small else 3)
         self.log_scale = nn.Parameter(torch.tensor(2.7))
 
@@ -199,11 +199,14 @@ def main() -> None:
     painter = Painter(stage.runs, side=SIDE, extra=0.2)
     model = Clip(tokenizer.get_vocab_size(), stage.small)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05)
-    step, number = 0, 16 if stage.small else 128
+    step, number = 0, 16 if stage.small else 64
     if state := stage.resume():
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         step = state["step"]
+    if not stage.small:  # in place, so that the checkpoint keeps the plain names
+        model.picture.compile()
+        model.text.compile(dynamic=True)
     rng, mean_loss = random.Random(step), 0.0
     while stage.progress < 1:
         for group in optimiser.param_groups:
@@ -216,7 +219,7 @@ def main() -> None:
         optimiser.step()
         mean_loss += (float(loss.detach()) - mean_loss) * (0.02 if step > 50 else 0.2)
         step += 1
-        if step % 250 == 0 or stage.progress >= 1:
+        if step % 200 == 0 or stage.progress >= 1:
             model.eval()
             stage.log(f"step {step}  loss {mean_loss:.3f}  scale {float(model.log_scale.exp()):.1f}  "
                       + evaluate(model, tokenizer, painter, 32 if stage.small else 512))

@@ -1,0 +1,148 @@
+"""teller: a small T5 that reads a prompt and the codes of z, and writes the one canonical English description.
+
+Two steps: a codebook of residual k-means over clip's text features (the discrete form of z), then the T5 on prompts in
+both languages. The T5 is transformers' own class, so that CTranslate2's converter reads it.
+"""
+
+from __future__ import annotations
+
+import random
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import T5Config, T5ForConditionalGeneration
+
+from training.clip import CODES, DIM, Clip, open_clip, tokens_of
+from training.grammar import describe, prompts, sample
+from training.run import Stage, load
+
+END, SEE = "</s>", "<see>"
+
+
+def build(stage: Stage, vocabulary: int) -> T5ForConditionalGeneration:
+    depth, width = (1, 64) if stage.small else (3, 256)
+    return T5ForConditionalGeneration(T5Config(
+        vocab_size=vocabulary, d_model=width, d_kv=width // 4, d_ff=2 * width, num_layers=depth, num_decoder_layers=depth,
+        num_heads=4, dropout_rate=0.0, feed_forward_proj="gated-gelu", pad_token_id=0, eos_token_id=1,
+        decoder_start_token_id=0, tie_word_embeddings=True))
+
+
+@torch.no_grad()
+def fit_codebook(clip: Clip, tokenizer: Tokenizer, number: int) -> Tensor:
+    """(levels, words, DIM): residual k-means over the features of `number` prompts."""
+    rng = random.Random(5)
+    texts = [prompts(sample(rng), rng, rng.choice(["en", "zh"])) for _ in range(number)]
+    z = torch.cat([clip.text(tokens_of(tokenizer, texts[i:i + 256]))[1] for i in range(0, number, 256)])
+    levels, residual = [], z
+    for _ in range(CODES[0]):
+        centres = residual[torch.randperm(number, generator=torch.Generator().manual_seed(0))[: CODES[1]]].clone()
+        for _ in range(12):
+            nearest = torch.cdist(residual, centres).argmin(1)
+            sums = torch.zeros_like(centres).index_add_(0, nearest, residual)
+            counts = torch.bincount(nearest, minlength=len(centres)).clamp(min=1)
+            centres = sums / counts[:, None]
+        levels.append(centres)
+        residual = residual - centres[torch.cdist(residual, centres).argmin(1)]
+    return torch.stack(levels)
+
+
+def open_codebook(stage: Stage, clip: Clip, tokenizer: Tokenizer) -> Tensor:
+    path = stage.of("teller") / "codebook.safetensors"
+    if not path.exists():
+        save_file({"codebook": fit_codebook(clip, tokenizer, 1000 if stage.small else 12000)}, path)
+    return load_file(path)["codebook"]
+
+
+def codes_of(z: Tensor, codebook: Tensor) -> list[list[str]]:
+    """The codeword tokens of each z (n, DIM), one a level."""
+    tokens: list[list[str]] = [[] for _ in z]
+    for level, words in enumerate(codebook):
+        nearest = torch.cdist(z, words).argmin(1)
+        for line, k in zip(tokens, nearest.tolist(), strict=True):
+            line.append(f"<z{level}_{k}>")
+        z = z - words[nearest]
+    return tokens
+
+
+@torch.no_grad()
+def source(texts: list[str], clip: Clip, tokenizer: Tokenizer, codebook: Tensor) -> list[list[int]]:
+    """prompt, <see>, the codes of its z, </s>."""
+    z = clip.text(tokens_of(tokenizer, texts))[1]
+    words = [[SEE, *codes, END] for codes in codes_of(z, codebook)]
+    ids = [e.ids for e in tokenizer.encode_batch(texts)]
+    return [line[:64] + [tokenizer.token_to_id(w) for w in tail] for line, tail in zip(ids, words, strict=True)]
+
+
+def padded(lines: list[list[int]], fill: int) -> Tensor:
+    out = torch.full((len(lines), max(map(len, lines))), fill)
+    for row, line in zip(out, lines, strict=True):
+        row[: len(line)] = torch.tensor(line)
+    return out
+
+
+@torch.no_grad()
+def exact(model: T5ForConditionalGeneration, clip: Clip, tokenizer: Tokenizer, codebook: Tensor, language: str,
+          unseen: bool = False, number: int = 128) -> float:
+    """The share of prompts of held-out scenes whose description is letter for letter the canonical one."""
+    rng = random.Random(77)
+    scenes = [sample(rng, keep_held_out=True) for _ in range(number)]
+    texts = [prompts(s, rng, language, unseen) for s in scenes]
+    ids = padded(source(texts, clip, tokenizer, codebook), 0)
+    out = model.generate(input_ids=ids, attention_mask=(ids != 0).long(), max_new_tokens=40, num_beams=1)
+    told = tokenizer.decode_batch([[i for i in line if i > 1] for line in out.tolist()])
+    return sum(a.strip() == describe(s) for a, s in zip(told, scenes, strict=True)) / number
+
+
+def open_teller(stage: Stage, tokenizer: Tokenizer) -> T5ForConditionalGeneration:
+    state = load(stage.of("teller"))
+    if state is None:
+        raise SystemExit("train the teller first: python -m training.teller")
+    model = build(stage, tokenizer.get_vocab_size())
+    model.load_state_dict(state["model"])
+    return model.eval()
+
+
+def main() -> None:
+    stage = Stage.from_arguments("teller", __doc__, minutes=30)
+    torch.set_num_threads(stage.threads)
+    torch.manual_seed(0)
+    clip, tokenizer = open_clip(stage)
+    codebook = open_codebook(stage, clip, tokenizer)
+    assert codebook.shape == (*CODES, DIM)
+    model = build(stage, tokenizer.get_vocab_size())
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    step, number = 0, 8 if stage.small else 64
+    if state := stage.resume():
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        step = state["step"]
+    rng, mean_loss = random.Random(f"teller {step}"), 4.0
+    while stage.progress < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = 2e-3 * min(1, (step + 1) / 200) * max(0.01, 1 - stage.progress)
+        scenes = [sample(rng) for _ in range(number)]
+        texts = [describe(s) if rng.random() < 0.05 else prompts(s, rng, rng.choice(["en", "zh"])) for s in scenes]
+        ids = padded(source(texts, clip, tokenizer, codebook), 0)
+        labels = padded([e.ids + [1] for e in tokenizer.encode_batch([describe(s) for s in scenes])], -100)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        mean_loss += (float(loss.detach()) - mean_loss) * 0.02
+        if step % 250 == 0 or stage.progress >= 1:
+            model.eval()
+            figures = [exact(model, clip, tokenizer, codebook, lang, unseen, 8 if stage.small else 128)
+                       for lang, unseen in (("en", False), ("zh", False), ("zh", True))]
+            model.train()
+            stage.log(f"step {step}  loss {mean_loss:.4f}  exact: English {figures[0]:.2f}, Chinese {figures[1]:.2f}, "
+                      f"unseen Chinese phrasing {figures[2]:.2f}")
+            stage.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+
+
+if __name__ == "__main__":
+    main()
