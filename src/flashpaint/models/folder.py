@@ -1,0 +1,55 @@
+"""A model folder on disk: found by name or path, every file checked by size and sha256. Knows no engine."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from flashpaint.errors import ModelDamaged, ModelNotFound
+from flashpaint.models.manifest import Manifest, read_manifest
+
+EMBEDDED = {"mini": Path(__file__).parent.parent / "mini"}
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, model: str | Path, verify: bool = True) -> ModelFolder:
+        """Open an embedded model by name, or any folder with a manifest.json.
+
+        Raises ModelNotFound, or ModelDamaged unless `verify` is False.
+        """
+        path = EMBEDDED.get(str(model), Path(model))
+        if not (path / "manifest.json").is_file():
+            raise ModelNotFound(f"there is no model {str(model)!r}: name one of {', '.join(EMBEDDED)} or a folder with "
+                                "a manifest.json", param="model")
+        folder = cls(path, read_manifest(path / "manifest.json"))
+        if verify:
+            for name in folder.manifest.files:
+                folder.check(name)
+        return folder
+
+    def check(self, name: str) -> None:
+        """Raise ModelDamaged unless the file is the one that the manifest names."""
+        entry, path = self.manifest.files[name], self.path / name
+        remedy = "install flashpaint again (pip install --force-reinstall flashpaint), or copy the file anew"
+        if not path.is_file():
+            raise ModelDamaged(f"{self.manifest.name}: {name} is missing: {remedy}", param="model")
+        if (size := path.stat().st_size) != entry.bytes:
+            raise ModelDamaged(f"{self.manifest.name}: {name} has {size} bytes, not {entry.bytes}: {remedy}",
+                               param="model")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != entry.sha256:
+            raise ModelDamaged(f"{self.manifest.name}: {name} hashes to {found[:12]}…, not {entry.sha256[:12]}…: "
+                               f"{remedy}", param="model")
+
+    def file(self, name: str) -> Path:
+        """The path of one of the manifest's files; ModelDamaged when the manifest does not name it."""
+        if name not in self.manifest.files:
+            raise ModelDamaged(f"{self.path / 'manifest.json'} names no {name}: install the model again", param="model")
+        return self.path / name

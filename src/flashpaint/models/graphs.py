@@ -1,0 +1,50 @@
+"""Runs ONNX graphs in OpenVINO: compiled once a process, named inputs in, named outputs out. Knows no model's meaning."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@lru_cache(maxsize=1)
+def _core() -> Any:
+    import openvino
+
+    core = openvino.Core()
+    cache = Path(os.environ.get("FLASHPAINT_CACHE") or Path.home() / ".cache" / "flashpaint")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        core.set_property({"CACHE_DIR": str(cache)})
+    except OSError:
+        pass  # compiled afresh each time: slower to start, nothing else
+    return core
+
+
+class Graph:
+    """One compiled graph. Calls are not reentrant: one thread owns it."""
+
+    def __init__(self, path: Path, threads: int | None = None, precision: str = "f32") -> None:
+        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+        if threads:
+            config["INFERENCE_NUM_THREADS"] = threads
+        self._compiled = _core().compile_model(str(path), "CPU", config)
+        self._request = self._compiled.create_infer_request()
+        self._outputs = [output.any_name for output in self._compiled.outputs]
+
+    def __call__(self, **inputs: Array) -> dict[str, Array]:
+        """Outputs by name, as arrays of their own."""
+        found = self._request.infer({name: np.ascontiguousarray(value) for name, value in inputs.items()})
+        return {name: np.array(found[i]) for i, name in enumerate(self._outputs)}
+
+
+@lru_cache(maxsize=32)
+def open_graph(path: Path, threads: int | None = None, precision: str = "f32") -> Graph:
+    """The graph of this file, shared by all who ask for it in this process."""
+    return Graph(path, threads, precision)

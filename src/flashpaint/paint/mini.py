@@ -1,0 +1,58 @@
+"""The Denoiser of a model folder: its ONNX graphs in OpenVINO. Knows nothing of loops or requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from flashpaint.models.folder import ModelFolder
+from flashpaint.models.graphs import open_graph
+from flashpaint.models.pictures import to_array, to_pictures
+from flashpaint.models.words import PADDING, open_words
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+
+Array = NDArray[Any]
+
+
+class MiniDenoiser:
+    def __init__(self, folder: ModelFolder, threads: int | None = None, precision: str = "f32") -> None:
+        self._folder, self._threads = folder, threads
+        self._words = open_words(folder.file("tokenizer.json"))
+        self._text = open_graph(folder.file("clip_text.onnx"), threads)
+        self._denoiser = open_graph(folder.file("denoiser.onnx"), threads, precision)
+        self._decoder = open_graph(folder.file("decoder.onnx"), threads, precision)
+        self.engine = f"openvino {precision} cpu"
+        self.spec = spec_of(folder)
+
+    def condition(self, descriptions: Sequence[str]) -> Conditioning:
+        tokens = self._words.ids(descriptions, self._folder.manifest.clip.context)
+        found = self._text(tokens=tokens)
+        return Conditioning(found["states"], (tokens != PADDING).astype(np.float32), found["pooled"])
+
+    def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:
+        return self._denoiser(latents=latents, sigmas=sigmas, states=conditioning.states, mask=conditioning.mask,
+                              pooled=conditioning.pooled)["x0"]
+
+    def encode(self, images: Sequence[Image.Image]) -> Array:
+        # opened on first use: painting from noise never encodes
+        graph = open_graph(self._folder.file("encoder.onnx"), self._threads)
+        return graph(pictures=to_array(images))["latents"]
+
+    def decode(self, latents: Array) -> list[Image.Image]:
+        return to_pictures(self._decoder(latents=latents)["pictures"])
+
+    def preview(self, latents: Array) -> list[Image.Image]:
+        return self.decode(latents)
+
+
+def spec_of(folder: ModelFolder) -> DenoiserSpec:
+    manifest = folder.manifest
+    shape = manifest.denoiser
+    return DenoiserSpec(
+        name=manifest.name, version=manifest.version, latent_channels=manifest.latents.channels,
+        downscale=manifest.latents.downscale, noise=shape.noise, shift=shape.shift, steps=shape.steps,
+        guidance_scale=shape.guidance_scale, guidance_interval=shape.guidance_interval, sides=tuple(shape.sides))

@@ -1,0 +1,121 @@
+"""What goes in and what comes out: PaintRequest, Painting and the events between. Knows no model and no engine."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from flashpaint.errors import OutOfRange, PromptEmpty, PromptTooLong, PromptUnreadable
+
+PROMPT_LIMIT = 2000  # characters
+SEED_LIMIT = 2**63 - 1
+
+
+def clean_prompt(prompt: str) -> str:
+    """The prompt in NFC, line breaks and tabs as spaces, trimmed.
+
+    Raises PromptEmpty, PromptTooLong or PromptUnreadable (control characters, lone surrogates).
+    """
+    if not isinstance(prompt, str):
+        raise PromptUnreadable(f"a prompt is text, not {type(prompt).__name__}: pass a string", param="prompt")
+    text = " ".join(unicodedata.normalize("NFC", prompt).split())
+    for at, character in enumerate(text):
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise PromptUnreadable(f"character {at + 1} of the prompt is U+{ord(character):04X}, which is no text: "
+                                   "remove it", param="prompt")
+    if all(unicodedata.category(character)[0] in "CZM" for character in text):
+        raise PromptEmpty('the prompt is empty: say what to paint, for example "a cat in space"', param="prompt")
+    if len(text) > PROMPT_LIMIT:
+        raise PromptTooLong(f"the prompt has {len(text)} characters: shorten it to {PROMPT_LIMIT}", param="prompt")
+    return text
+
+
+def check_number(name: str, value: float | None, low: float, high: float, whole: bool = True) -> None:
+    """Raise OutOfRange unless value is None or a number in low..high (a whole one, if asked)."""
+    if value is None:
+        return
+    kinds = (int,) if whole else (int, float)
+    if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+        raise OutOfRange(f"{name} is {value!r}: give {'a whole number' if whole else 'a number'} from {low} to {high}",
+                         param=name)
+
+
+@dataclass(frozen=True)
+class PaintRequest:
+    """One picture to paint. None means the model's own default (seed: a fresh one, which the Painting tells).
+
+    prompt: 1 to 2,000 characters, any language. seed: 0 to 2**63 - 1. width, height: pixels, as the model allows.
+    steps: 1 to 200. guidance_scale: 0 to 50 (1 = no guidance). describe: whether the teller rewrites the prompt.
+    """
+
+    prompt: str
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    describe: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prompt", clean_prompt(self.prompt))
+        check_number("seed", self.seed, 0, SEED_LIMIT)
+        check_number("width", self.width, 1, 65536)
+        check_number("height", self.height, 1, 65536)
+        check_number("steps", self.steps, 1, 200)
+        check_number("guidance_scale", self.guidance_scale, 0, 50, whole=False)
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A finished picture and how it came about.
+
+    seed, steps, guidance_scale: what was really used. timings: seconds a stage (see, tell, condition, denoise, decode,
+    total; shared by all pictures of one batch). used: model, version, engine, device, teller. notes: what the caller
+    should know, such as a prompt that was longer than the model reads.
+    """
+
+    picture: Image.Image
+    description: str
+    request: PaintRequest
+    seed: int
+    steps: int
+    guidance_scale: float
+    timings: Mapping[str, float]
+    used: Mapping[str, str]
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Told:
+    """The description is written."""
+
+    description: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stage has begun (step 0), or a denoising step of `steps` is done."""
+
+    stage: str
+    step: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the picture will be, as far as the latents tell after `step` of `steps`."""
+
+    picture: Image.Image
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    painting: Painting
+
+
+Event = Told | Progress | Preview | Finished

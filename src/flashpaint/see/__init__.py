@@ -1,0 +1,1 @@
+"""see: z = see(t). CLIP encoders that put texts and pictures into one space."""

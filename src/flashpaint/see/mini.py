@@ -1,0 +1,38 @@
+"""The Seer of a model folder: clip_text.onnx and clip_picture.onnx in OpenVINO. Knows nothing of what reads z."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from flashpaint.models.folder import ModelFolder
+from flashpaint.models.graphs import open_graph
+from flashpaint.models.pictures import to_array
+from flashpaint.models.words import open_words
+
+
+class MiniSeer:
+    def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
+        self._folder, self._threads, self._shape = folder, threads, folder.manifest.clip
+        self._words = open_words(folder.file("tokenizer.json"))
+        self._text = open_graph(folder.file("clip_text.onnx"), threads)
+
+    @property
+    def dim(self) -> int:
+        return self._shape.dim
+
+    def see_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._text(tokens=self._words.ids(texts, self._shape.context))["pooled"]
+
+    def see_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        # opened on first use: painting a prompt never needs the picture tower
+        graph = open_graph(self._folder.file("clip_picture.onnx"), self._threads)
+        side = (self._shape.picture_side,) * 2
+        return graph(pictures=to_array([i.convert("RGB").resize(side, Image.Resampling.BOX) for i in images]))["pooled"]
+
+    def notes_on(self, text: str) -> tuple[str, ...]:
+        count, limit = self._words.count(text), self._shape.context
+        return (f"clip reads the first {limit} of the prompt's {count} tokens",) if count > limit else ()

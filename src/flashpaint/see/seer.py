@@ -1,0 +1,29 @@
+"""The seam of `see`: what a CLIP model has to do. Knows no implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+class Seer(Protocol):
+    """Texts and pictures in the space they share. All features are L2-normalised, so a dot product is a cosine."""
+
+    @property
+    def dim(self) -> int: ...
+
+    def see_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, dim) float32."""
+        ...
+
+    def see_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """(n, dim) float32; pictures of any size and mode."""
+        ...
+
+    def notes_on(self, text: str) -> tuple[str, ...]:
+        """What a caller should know of how this text is read, such as that its end is not."""
+        ...

@@ -1,0 +1,155 @@
+"""The studio: z = see(t), d = tell(t, z), I = paint(d). The one room that knows all the others."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from flashpaint.errors import SizeUnsupported
+from flashpaint.models.folder import ModelFolder
+from flashpaint.paint.denoiser import Denoiser, DenoiserSpec
+from flashpaint.paint.loop import Trajectory, denoise_loop
+from flashpaint.paint.noise import seeded_noise
+from flashpaint.paint.schedule import flow_sigmas
+from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
+from flashpaint.see.seer import Seer
+from flashpaint.tell.teller import Sight, Teller
+
+BATCH = 8
+
+
+class Studio:
+    """Paints requests with one seer, one teller and one denoiser. One thread at a time.
+
+    studio = Studio.open()
+    painting = studio.paint(PaintRequest("a cat in space", seed=7))
+    """
+
+    def __init__(self, seer: Seer, teller: Teller, denoiser: Denoiser) -> None:
+        self.seer, self.teller, self.denoiser = seer, teller, denoiser
+
+    @classmethod
+    def open(cls, model: str | Path = "mini", threads: int | None = None) -> Studio:
+        """Open an embedded model by name, or a model folder by path; every file is checked first.
+
+        threads: of the CPU, None for all. Raises ModelNotFound or ModelDamaged.
+        """
+        from flashpaint.paint.mini import MiniDenoiser
+        from flashpaint.see.mini import MiniSeer
+        from flashpaint.tell.mini import MiniTeller
+
+        folder = ModelFolder.open(model)
+        return cls(MiniSeer(folder, threads), MiniTeller(folder, threads), MiniDenoiser(folder, threads))
+
+    def paint(self, request: PaintRequest) -> Painting:
+        """Paint one picture. Raises SizeUnsupported before any work."""
+        return self.paint_many([request])[0]
+
+    def paint_many(self, requests: Sequence[PaintRequest]) -> list[Painting]:
+        """Paint all, several in one forward pass; one Painting a request, in their order."""
+        for request in requests:
+            size_of(request, self.denoiser.spec)
+        done: list[Painting] = []
+        for start in range(0, len(requests), BATCH):
+            events = self._run(requests[start : start + BATCH], previews=False)
+            done += [event.painting for event in events if isinstance(event, Finished)]
+        return done
+
+    def stream(self, request: PaintRequest, previews: bool = True) -> Iterator[Event]:
+        """The events of one picture as they happen, Finished last. Closing the iterator cancels within one step."""
+        size_of(request, self.denoiser.spec)
+        return self._run([request], previews)
+
+    def _run(self, requests: Sequence[PaintRequest], previews: bool) -> Iterator[Event]:
+        clock = Clock()
+        yield Progress("see")
+        with clock("see"):
+            z = self.seer.see_text([request.prompt for request in requests])
+        yield Progress("tell")
+        with clock("tell"):
+            descriptions = self._describe(requests, [Sight(row) for row in z])
+        for description in descriptions:
+            yield Told(description)
+        with clock("condition"):
+            seeds = [secrets.randbelow(SEED_LIMIT) if r.seed is None else r.seed for r in requests]
+            trajectories = self._trajectories(requests, descriptions, seeds)
+        yield Progress("denoise", 0, trajectories[0].steps)
+        yield from self._denoise(trajectories, previews, clock)
+        yield Progress("decode")
+        with clock("decode"):
+            pictures = [self.denoiser.decode(trajectory.latents)[0] for trajectory in trajectories]
+        for request, description, seed, trajectory, picture in zip(
+                requests, descriptions, seeds, trajectories, pictures, strict=True):
+            yield Finished(Painting(picture, description, request, seed, trajectory.steps, trajectory.guidance_scale,
+                                    clock.seconds(), self._used(request), self.seer.notes_on(request.prompt)))
+
+    def _describe(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[str]:
+        """The teller's description where one is asked for and given, else the prompt itself."""
+        asked = [k for k, request in enumerate(requests) if request.describe]
+        told = self.teller.tell([requests[k].prompt for k in asked], [sights[k] for k in asked]) if asked else []
+        descriptions = [request.prompt for request in requests]
+        for k, description in zip(asked, told, strict=True):
+            descriptions[k] = description or descriptions[k]
+        return descriptions
+
+    def _trajectories(self, requests: Sequence[PaintRequest], descriptions: Sequence[str],
+                      seeds: Sequence[int]) -> list[Trajectory]:
+        spec, conditioning = self.denoiser.spec, self.denoiser.condition(descriptions)
+        trajectories = []
+        for k, (request, seed) in enumerate(zip(requests, seeds, strict=True)):
+            width, height = size_of(request, spec)
+            shape = (1, spec.latent_channels, height // spec.downscale, width // spec.downscale)
+            sigmas = flow_sigmas(request.steps or spec.steps, spec.shift)
+            scale = spec.guidance_scale if request.guidance_scale is None else float(request.guidance_scale)
+            trajectories.append(Trajectory(seeded_noise(seed, shape), sigmas, conditioning[k : k + 1], scale))
+        return trajectories
+
+    def _denoise(self, trajectories: Sequence[Trajectory], previews: bool, clock: Clock) -> Iterator[Event]:
+        loop = denoise_loop(self.denoiser, trajectories, BATCH)
+        while True:
+            with clock("denoise"):
+                moved = next(loop, None)
+            if moved is None:
+                return
+            first = moved[0]
+            yield Progress("denoise", first.position, first.steps)
+            if previews and first.x0 is not None and not first.finished:
+                with clock("preview"):
+                    picture = self.denoiser.preview(first.x0)[0]
+                yield Preview(picture, first.position, first.steps)
+
+    def _used(self, request: PaintRequest) -> dict[str, str]:
+        spec = self.denoiser.spec
+        return {"model": spec.name, "version": spec.version, "engine": self.denoiser.engine,
+                "teller": type(self.teller).__name__ if request.describe else "none"}
+
+
+def size_of(request: PaintRequest, spec: DenoiserSpec) -> tuple[int, int]:
+    """(width, height) in pixels that this model will paint. Raises SizeUnsupported."""
+    width, height = request.width or spec.sides[0], request.height or spec.sides[0]
+    if width not in spec.sides or height not in spec.sides:
+        allowed = ", ".join(map(str, sorted(spec.sides)))
+        raise SizeUnsupported(f"{spec.name} paints sides of {allowed} pixels, not {width}x{height}: "
+                              f"try {spec.sides[0]}x{spec.sides[0]}", param="size")
+    return width, height
+
+
+class Clock:
+    """Adds up the seconds of each stage; `total` runs from its making."""
+
+    def __init__(self) -> None:
+        self._started, self._spent = time.perf_counter(), dict[str, float]()
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._spent[stage] = self._spent.get(stage, 0.0) + time.perf_counter() - started
+
+    def seconds(self) -> dict[str, float]:
+        return {**self._spent, "total": time.perf_counter() - self._started}
