@@ -134,6 +134,8 @@ def main() -> None:
     while stage.progress < 1:
         for group in optimiser.param_groups:
             group["lr"] = best_rate * min(1, (step + 1) / 100) * max(0.01, 1 - stage.progress)
+        if stage.progress > 0.4:  # the latents' scale has settled: stop its estimate from shaking with each batch
+            model.unit.eval()
         real = crops(painter, rng, batch)
         with torch.autocast("cpu", torch.bfloat16):
             latents = model.encode(real)

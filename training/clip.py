@@ -221,7 +221,7 @@ def main() -> None:
         step += 1
         if step % 200 == 0 or stage.progress >= 1:
             model.eval()
-            stage.log(f"step {step}  loss {mean_loss:.3f}  scale {float(model.log_scale.exp()):.1f}  "
+            stage.log(f"step {step}  loss {mean_loss:.3f}  scale {float(model.log_scale.detach().exp()):.1f}  "
                       + evaluate(model, tokenizer, painter, 32 if stage.small else 512))
             model.train()
             stage.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step})

@@ -40,7 +40,7 @@ class AdaptiveNorm(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """x (n, ..., width)."""
-        scale, shift = self.modulation(embedding).view(len(x), *(1,) * (x.dim() - 2), -1).chunk(2, -1)
+        scale, shift = self.modulation(embedding).view(x.shape[0], *(1,) * (x.dim() - 2), -1).chunk(2, -1)
         return self.norm(x) * (1 + scale) + shift
 
 
@@ -91,9 +91,9 @@ def last_to_first(x: Tensor) -> Tensor:
 
 
 class Denoiser(nn.Module):
-    """latents (n, 16, h, w), sigmas (n,), states (n, t, 256), mask (n, t), pooled (n, 256) -> v (n, 16, h, w).
+    """latents (n, 16, 16, 16), sigmas (n,), states (n, t, 256), mask (n, t), pooled (n, 256) -> v (n, 16, 16, 16).
 
-    The null condition is zeros everywhere. h and w are even.
+    The null condition is zeros everywhere.
     """
 
     def __init__(self, width: int = 128, deep: int = 384, depth: int = 4, embedding: int = 384) -> None:
@@ -125,7 +125,7 @@ class Denoiser(nn.Module):
 
     def read(self, states: Tensor, mask: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """What the cross-attention reads: a null token, the pooled vector, the text."""
-        n = len(states)
+        n = states.shape[0]
         context = torch.cat([self.null.expand(n, 1, -1), self.pooled_token(16 * pooled)[:, None],
                              states + self.refine(states)], 1)
         return context, torch.cat([torch.ones(n, 2), mask], 1)
@@ -137,9 +137,7 @@ class Denoiser(nn.Module):
         for block in self.before:
             x = block(x, embedding)
         y = self.middle(self.down(F.pixel_unshuffle(x, 2)), embedding)
-        place = self.position if y.shape[-2:] == self.position.shape[:2] else first_to_last(
-            F.interpolate(last_to_first(self.position[None]), size=y.shape[-2:], mode="bilinear"))[0]
-        y = first_to_last(y) + place
+        y = first_to_last(y) + self.position
         for block in self.text:
             y = block(y, embedding, context, context_mask)
         x = torch.cat([x, F.pixel_shuffle(self.up(last_to_first(y)), 2)], 1)

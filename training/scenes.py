@@ -69,12 +69,12 @@ class Painter:
             sets = [s for s in self.others if code in self.sprites[s] and not (s == UNSEEN_SET and unseen_drawing(code))]
             if sets:
                 return Image.fromarray(self.sprites[rng.choice(sets)][code])
-        drawing = self.sprites[STYLES[style if style in self.styles else self.styles[0]].set][code]
-        return Image.fromarray(drawing if item.tint is None else self.tinted(style, code, item.tint))
+        name = STYLES[style if style in self.styles else self.styles[0]].set
+        return Image.fromarray(self.sprites[name][code] if item.tint is None else self.tinted(name, code, item.tint))
 
     @lru_cache(maxsize=1024)  # noqa: B019  one painter lives as long as its stage
-    def tinted(self, style: int, code: str, tint: int) -> np.ndarray:
-        return turn_hue(self.sprites[STYLES[style].set][code], TINTS[tint].rgb)
+    def tinted(self, name: str, code: str, tint: int) -> np.ndarray:
+        return turn_hue(self.sprites[name][code], TINTS[tint].rgb)
 
     def place(self, picture: Image.Image, item: Item, sprite: Image.Image, shadow: bool) -> None:
         pixels = max(8, round(item.size * self.side))

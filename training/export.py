@@ -1,0 +1,156 @@
+"""export: the trained stages -> a model folder: ONNX with fp16 weights, CTranslate2 int8, manifest.json with hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from ctranslate2.converters import TransformersConverter
+from onnx import numpy_helper
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from training.autoencoder import CHANNELS, DOWNSCALE, Autoencoder, open_autoencoder
+from training.clip import CONTEXT, DIM, SIDE, open_clip
+from training.denoiser import Denoiser, open_denoiser
+from training.run import Stage
+from training.teller import END, open_codebook, open_teller
+
+MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
+SIDE_LATENTS = 16
+# chosen on the held-out prompts by training.evaluate --sweep
+PAINTING = {"noise": "flow", "shift": 1.0, "steps": 10, "guidance_scale": 3.0, "guidance_interval": [0.15, 0.95],
+            "sides": [SIDE_LATENTS * DOWNSCALE]}
+
+
+class Encode(nn.Module):
+    def __init__(self, model: Autoencoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.model.encode(pictures)
+
+
+class Decode(Encode):
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.model.decode(latents).clamp(0, 1)
+
+
+class CleanEstimate(nn.Module):
+    """The denoiser as flashpaint asks it: x0 = x - sigma * v."""
+
+    def __init__(self, model: Denoiser) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, latents: Tensor, sigmas: Tensor, states: Tensor, mask: Tensor, pooled: Tensor) -> Tensor:
+        return latents - sigmas[:, None, None, None] * self.model(latents, sigmas, states, mask, pooled)
+
+
+def write_graph(model: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
+    """One graph, batch axis free, weights in fp16 and arithmetic in the engine's own precision."""
+    batch = torch.export.Dim("n", min=1, max=64)
+    program = torch.onnx.export(model.eval(), tuple(inputs.values()), dynamo=True, verbose=False,
+                                input_names=list(inputs), output_names=outputs,
+                                dynamic_shapes=tuple({0: batch} for _ in inputs))
+    with tempfile.TemporaryDirectory() as scratch:
+        program.save(f"{scratch}/graph.onnx")
+        onnx.save(halve(onnx.load(f"{scratch}/graph.onnx")), path)
+
+
+def halve(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Store every large float32 weight as float16, with a cast back that engines fold away."""
+    weights, casts = [], []
+    for weight in graph.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.dtype == np.float32 and values.size > 256:
+            half = numpy_helper.from_array(values.astype(np.float16), weight.name + ".fp16")
+            casts.append(onnx.helper.make_node("Cast", [half.name], [weight.name], to=onnx.TensorProto.FLOAT))
+            weights.append(half)
+        else:
+            weights.append(weight)
+    nodes = [*casts, *graph.graph.node]
+    del graph.graph.initializer[:], graph.graph.node[:], graph.graph.value_info[:]
+    graph.graph.initializer.extend(weights)
+    graph.graph.node.extend(nodes)
+    for node in graph.graph.node:  # the exporter's notes carry source paths
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return graph
+
+
+def write_graphs(stage: Stage, folder: Path) -> None:
+    autoencoder = open_autoencoder(stage).to(memory_format=torch.contiguous_format)
+    clip, _ = open_clip(stage)
+    denoiser = open_denoiser(stage).to(memory_format=torch.contiguous_format)
+    tokens = torch.zeros(2, CONTEXT, dtype=torch.long)
+    tokens[:, :5] = 300
+    latents, states = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS), torch.randn(2, CONTEXT, DIM)
+    pictures = torch.rand(2, 3, SIDE_LATENTS * DOWNSCALE, SIDE_LATENTS * DOWNSCALE)
+    write_graph(clip.text, {"tokens": tokens}, ["states", "pooled"], folder / "clip_text.onnx")
+    write_graph(clip.picture, {"pictures": torch.rand(2, 3, SIDE, SIDE)}, ["pooled"], folder / "clip_picture.onnx")
+    write_graph(Encode(autoencoder), {"pictures": pictures}, ["latents"], folder / "encoder.onnx")
+    write_graph(Decode(autoencoder), {"latents": latents}, ["pictures"], folder / "decoder.onnx")
+    write_graph(CleanEstimate(denoiser),
+                {"latents": latents, "sigmas": torch.tensor([1.0, 0.5]), "states": states,
+                 "mask": torch.ones(2, CONTEXT), "pooled": torch.randn(2, DIM)}, ["x0"], folder / "denoiser.onnx")
+
+
+def write_teller(stage: Stage, folder: Path) -> None:
+    """The T5 as CTranslate2 int8, its vocabulary taken from the shared tokenizer."""
+    clip, tokenizer = open_clip(stage)
+    save_file({"codebook": open_codebook(stage, clip, tokenizer).half()}, folder / "codebook.safetensors")
+    shutil.copy(stage.of("clip") / "tokenizer.json", folder / "tokenizer.json")
+    with tempfile.TemporaryDirectory() as scratch:
+        open_teller(stage, tokenizer).save_pretrained(scratch)
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", eos_token=END,
+                                unk_token="[PAD]").save_pretrained(scratch)
+        TransformersConverter(scratch).convert(str(folder / "teller"), quantization="int8", force=True)
+
+
+def write_manifest(stage: Stage, folder: Path) -> None:
+    files = {str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
+             for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in ("manifest.json", "NOTICE", "__init__.py")}
+    scores = stage.of("evaluate") / "scores.json"
+    minutes = {name: round(torch.load(stage.of(name) / "checkpoint.pt", weights_only=True)["spent"], 1)
+               for name in ("clip", "autoencoder", "denoiser", "teller")}
+    manifest = {
+        "format": 1, "name": "mini", "version": "0.1", "licence": "Apache-2.0; drawings that it learned from: NOTICE",
+        "training": {"commit": commit(), "minutes": minutes, "processor": "2 CPU cores, bf16"},
+        "scores": json.loads(scores.read_text()) if scores.exists() else {},
+        "files": files, "clip": {"dim": DIM, "context": CONTEXT, "picture_side": SIDE},
+        "latents": {"channels": CHANNELS, "downscale": DOWNSCALE}, "denoiser": PAINTING, "teller": {"max_tokens": 40}}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    total = sum(entry["bytes"] for entry in files.values())
+    stage.log(f"{len(files)} files, {total / 2**20:.1f} MiB in {folder.name}/")
+
+
+def commit() -> str:
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
+    return found.stdout.strip() or "unknown"
+
+
+def main() -> None:
+    scores_only = "--scores" in sys.argv
+    sys.argv = [a for a in sys.argv if a != "--scores"]
+    stage = Stage.from_arguments("export", f"{__doc__} --scores: only write the newest scores into the manifest.", minutes=5)
+    folder = stage.folder / "mini" if stage.small else MINI
+    folder.mkdir(parents=True, exist_ok=True)
+    if not scores_only:
+        write_graphs(stage, folder)
+        write_teller(stage, folder)
+    write_manifest(stage, folder)
+
+
+if __name__ == "__main__":
+    main()
