@@ -29,9 +29,13 @@ class ModelFolder:
                                 "a manifest.json", param="model")
         folder = cls(path, read_manifest(path / "manifest.json"))
         if verify:
-            for name in folder.manifest.files:
-                folder.check(name)
+            folder.verify()
         return folder
+
+    def verify(self) -> None:
+        """Raise ModelDamaged unless every file is the one that the manifest names."""
+        for name in self.manifest.files:
+            self.check(name)
 
     def check(self, name: str) -> None:
         """Raise ModelDamaged unless the file is the one that the manifest names."""

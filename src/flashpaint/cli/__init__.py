@@ -1,0 +1,83 @@
+"""The command line: parse, call the studio, show. Each command a file of its own.
+
+Exit codes: 0 done, 1 a FlashpaintError, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flashpaint import __version__
+from flashpaint.cli.bench import bench
+from flashpaint.cli.models import models
+from flashpaint.cli.paint import paint
+from flashpaint.cli.show import show
+from flashpaint.errors import FlashpaintError
+
+HELP = """From a sentence, in English or Chinese, to a picture in real time.
+
+[bold]Examples[/bold]
+
+  flashpaint paint "a cat in space"                   one picture, into the current folder
+
+  flashpaint paint 太空中的一只猫 --seed 7 --out cat.png   the same picture each time
+
+  flashpaint paint "a dog" "a panda" --n 3            three pictures of each prompt
+
+  flashpaint paint --file prompts.txt --json          one prompt a line; one JSON object a picture
+
+  flashpaint show cat.png                             how a picture was made
+
+  flashpaint models                                   what is installed, and whether it is whole
+
+  flashpaint bench stages                             how fast this machine is
+"""
+
+app = typer.Typer(help=HELP, rich_markup_mode="rich", no_args_is_help=True, add_completion=False,
+                  pretty_exceptions_enable=False)
+app.command(no_args_is_help=True)(paint)
+app.command()(show)
+app.command()(models)
+app.command()(bench)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"flashpaint {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                          help="Print the version.")] = False,
+) -> None:
+    context.obj = debug
+
+
+def main() -> None:
+    """The console entry: errors on stderr, one line, what to do next; --debug shows the traceback."""
+    try:
+        app()
+    except FlashpaintError as error:
+        if "--debug" in sys.argv:
+            raise
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"[bold red]error[/] ({error.code}): {_plain(error.message)}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted: nothing half-written is left", file=sys.stderr)
+        sys.exit(130)
+
+
+def _plain(text: str) -> str:
+    """The text with rich's markup escaped."""
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,5 @@
+"""`python -m flashpaint.cli`."""
+
+from flashpaint.cli import main
+
+main()

@@ -1,0 +1,44 @@
+"""`flashpaint bench`: how fast this machine paints."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from flashpaint.errors import OutOfRange
+
+
+class Benchmark(StrEnum):
+    stages = "stages"
+
+
+def bench(
+    name: Annotated[Benchmark, typer.Argument(help="stages: one picture, warm and cold, stage by stage.")] = Benchmark.stages,
+    runs: Annotated[int, typer.Option(help="Warm pictures to measure.", min=4, max=1000)] = 24,
+    json: Annotated[Path | None, typer.Option(help="Write command, machine and figures to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the table as a PNG (needs flashpaint[bench]).")] = None,
+) -> None:
+    """Measure on this machine, and print a table that says how to measure it again."""
+    for path in (json, plot):
+        if path is not None and not path.parent.is_dir():
+            raise OutOfRange(f"there is no folder {path.parent}: make it first", param="out")
+    if plot is not None:
+        import importlib.util
+
+        if importlib.util.find_spec("matplotlib") is None:
+            raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")
+    from flashpaint.bench.stages import stages
+
+    cold = 5
+    steps = iter(track(range(runs + cold + 1), description=name, console=Console(stderr=True), transient=True))
+    report = stages(runs, cold, lambda: next(steps, None) and None)
+    report.print()
+    if json is not None:
+        report.write_json(json)
+    if plot is not None:
+        report.write_plot(plot)
