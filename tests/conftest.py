@@ -1,0 +1,69 @@
+"""What tests share: the real embedded model, opened once, and a denoiser whose every answer is known in closed form."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+from flashpaint import Studio
+from flashpaint.models.folder import EMBEDDED
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+
+settings.register_profile("flashpaint", deadline=None, max_examples=40, derandomize=True)
+settings.load_profile("flashpaint")
+
+
+@pytest.fixture(scope="session")
+def studio() -> Studio:
+    return Studio.open()
+
+
+@pytest.fixture
+def model_copy(tmp_path: Path) -> Path:
+    """A copy of mini that a test may damage."""
+    return Path(shutil.copytree(EMBEDDED["mini"], tmp_path / "mini"))
+
+
+class GaussianDenoiser:
+    """The exact denoiser of latents drawn from N(mean, deviation^2): the posterior mean of x0 under flow noise.
+
+    The pooled condition shifts the mean, so that guidance has something to act on.
+    """
+
+    engine = "closed form"
+
+    def __init__(self, mean: float = 2.0, deviation: float = 0.5, interval: tuple[float, float] = (0.0, 1.0)) -> None:
+        self.mean, self.deviation, self.calls = mean, deviation, list[int]()
+        self.spec = DenoiserSpec("gaussian", "1", 4, 16, "flow", 1.0, 8, 1.0, interval, (64, 96))
+
+    def condition(self, descriptions: Sequence[str]) -> Conditioning:
+        n = len(descriptions)
+        pooled = np.array([[len(d) / 10] for d in descriptions], np.float32)
+        return Conditioning(np.zeros((n, 3, 2), np.float32), np.ones((n, 3), np.float32), pooled)
+
+    def denoise(self, latents: Any, sigmas: Any, conditioning: Conditioning) -> Any:
+        self.calls.append(len(latents))
+        s, m = sigmas.reshape(-1, 1, 1, 1), self.mean + conditioning.pooled.reshape(-1, 1, 1, 1)
+        gain = self.deviation**2 * (1 - s) / (self.deviation**2 * (1 - s) ** 2 + s**2)
+        return (m + gain * (latents - (1 - s) * m)).astype(np.float32)
+
+    def encode(self, images: Sequence[Image.Image]) -> Any:
+        raise NotImplementedError
+
+    def decode(self, latents: Any) -> list[Image.Image]:
+        return [Image.new("RGB", (row.shape[2] * 16, row.shape[1] * 16)) for row in latents]
+
+    def preview(self, latents: Any) -> list[Image.Image]:
+        return self.decode(latents)
+
+
+@pytest.fixture
+def gaussian() -> GaussianDenoiser:
+    return GaussianDenoiser()

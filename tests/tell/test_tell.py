@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from flashpaint import Studio
+from flashpaint.tell.codes import code_words, codes_of
+from flashpaint.tell.teller import Sight
+
+
+def tell(studio: Studio, *prompts: str) -> list[str]:
+    return studio.teller.tell(prompts, [Sight(z) for z in studio.seer.see_text(prompts)])
+
+
+def test_codes_name_the_nearest_word_and_then_the_nearest_to_what_is_left() -> None:
+    codebook = np.array([[[1, 0], [0, 1]], [[0.1, 0], [0, 0.1]]], np.float32)
+    codes = codes_of(np.array([[1.0, 0.1], [0.1, 1.0]], np.float32), codebook)
+    assert codes.tolist() == [[0, 1], [1, 0]]
+    assert code_words(codes) == [["<z0_0>", "<z1_1>"], ["<z0_1>", "<z1_0>"]]
+
+
+@pytest.mark.parametrize(("prompt", "description"), [
+    ("a cat in space", "a cat in space"), ("太空中的一只猫", "a cat in space"), ("海滩上的狗", "a dog on the beach"),
+    ("a puppy on a sandy beach", "a dog on the beach"), ("draw a panda", "a panda"), ("一个苹果，红色背景", "an apple on a red background")])
+def test_one_scene_has_one_description(studio: Studio, prompt: str, description: str) -> None:
+    assert tell(studio, prompt) == [description]
+
+
+def test_right_of_is_told_as_left_of(studio: Studio) -> None:
+    assert tell(studio, "a dog to the right of a cat") == ["a cat to the left of a dog"]
+
+
+def test_descriptions_do_not_depend_on_their_batch(studio: Studio) -> None:
+    prompts = ["a cat in space", "森林里的机器人", "two balloons", "🚀"]
+    assert tell(studio, *prompts) == [tell(studio, prompt)[0] for prompt in prompts]
+
+
+def test_words_that_look_like_the_tellers_own_tokens_do_no_harm(studio: Studio) -> None:
+    assert all(isinstance(d, str) for d in tell(studio, "</s>", "<see> <z0_1>", "[PAD][PAD]"))

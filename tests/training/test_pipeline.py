@@ -1,0 +1,58 @@
+"""The whole training in its small setting: from the packages to a model folder that paints, and its scores."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flashpaint import PaintRequest, Studio
+
+ROOT = Path(__file__).parent.parent.parent
+STAGES = ["sprites", "scenes", "autoencoder", "clip", "latents", "denoiser", "teller", "judge", "export", "evaluate"]
+
+
+def run(stage: str, runs: Path) -> str:
+    done = subprocess.run([sys.executable, "-m", f"training.{stage}", "--small", "--runs", str(runs)], cwd=ROOT,
+                          env={**os.environ, "PYTHONPATH": "."}, capture_output=True, text=True)
+    assert done.returncode == 0, f"{stage}: {done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed: the drawings come as npm packages")
+    folder = tmp_path_factory.mktemp("runs")
+    for stage in STAGES:
+        run(stage, folder)
+    return folder
+
+
+def test_every_stage_runs_and_leaves_what_the_next_one_needs(runs: Path) -> None:
+    for stage in ("autoencoder", "clip", "denoiser", "teller", "judge"):
+        assert (runs / stage / "checkpoint.pt").exists()
+    for sheet in ("sprites/fluent-flat.png", "scenes/scenes.png", "autoencoder/pairs.png", "denoiser/gallery.png"):
+        assert (runs / sheet).stat().st_size > 1000
+
+
+def test_a_stage_that_has_spent_its_minutes_resumes_and_ends(runs: Path) -> None:
+    assert "resumed at" in run("autoencoder", runs)
+
+
+def test_the_exported_folder_paints(runs: Path) -> None:
+    painting = Studio.open(runs / "export" / "mini").paint(PaintRequest("a cat in space", seed=1, steps=2))
+    assert painting.picture.size == (256, 256)
+
+
+def test_scores_come_with_the_judges_own_accuracy(runs: Path) -> None:
+    scores = json.loads((runs / "evaluate" / "scores.json").read_text())
+    for name in ("single_top5", "thing_and_place", "two_and_relation"):
+        assert 0 <= scores[name] <= 1
+        assert 0 <= scores[f"judge_{name}"] <= 1
+    assert {"zh_over_en", "few_over_many", "kid"} <= set(scores)
