@@ -96,7 +96,7 @@ class Denoiser(nn.Module):
     The null condition is zeros everywhere.
     """
 
-    def __init__(self, width: int = 128, deep: int = 384, depth: int = 4, embedding: int = 384) -> None:
+    def __init__(self, width: int = 128, deep: int = 384, depth: int = 3, embedding: int = 384) -> None:
         super().__init__()
         self.frequencies = embedding // 3
         self.time = nn.Sequential(nn.Linear(self.frequencies, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
@@ -208,14 +208,13 @@ def main() -> None:
     latents, features, scenes = open_latents(stage)
     autoencoder, (clip, tokenizer) = open_autoencoder(stage), open_clip(stage)
     model, average = build(stage), build(stage)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01)
-    step, size = 0, 4 if stage.small else 32
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    step, size = 0, 4 if stage.small else 16
     if state := stage.resume():
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         step = state["step"]
     average.load_state_dict(state["average"] if state else model.state_dict())
-    fast = model if stage.small else torch.compile(model)
     stage.log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}M parameters, {len(scenes)} scenes")
     rng, mean_loss = random.Random(step), 1.0
     while stage.progress < 1:
@@ -223,18 +222,18 @@ def main() -> None:
         rate = 1e-3 * min(1, (step + 1) / 300) * max(0.01, min(1, 2 * (1 - stage.progress)))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        loss = flow_loss(fast, clip, tokenizer, [rng.randrange(len(scenes)) for _ in range(size)], latents, features,
+        loss = flow_loss(model, clip, tokenizer, [rng.randrange(len(scenes)) for _ in range(size)], latents, features,
                          scenes, rng)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step += 1
-        blend(average, model, min(0.9995, 1 - 8 / (step + 10)))
+        blend(average, model, min(0.999, 1 - 8 / (step + 10)))
         mean_loss += (float(loss.detach()) - mean_loss) * 0.01
         if step % 100 == 0:
             stage.log(f"step {step}  samples {step * size}  loss {mean_loss:.4f}  rate {rate:.1e}")
-        if step % 1000 == 0 or stage.progress >= 1:
+        if step % 300 == 0 or stage.progress >= 1:
             average.eval()
             sheet(stage, average, autoencoder, clip, tokenizer)
             stage.save({"model": model.state_dict(), "average": average.state_dict(),
