@@ -8,8 +8,18 @@ from flashpaint.bench.stages import installed_mb, stages
 
 def test_bench_stages_measures_every_figure_of_the_design(tmp_path: Path) -> None:
     report = stages(runs=3, cold_runs=1)
-    assert {"cold_cli_s", "warm_p50_ms", "warm_p95_ms", "first_preview_ms", "denoise_step_ms", "decode_ms", "tell_ms", "see_ms",
-            "rss_mb", "installed_mb"} <= set(report.figures)
+    assert {
+        "cold_cli_s",
+        "warm_p50_ms",
+        "warm_p95_ms",
+        "first_preview_ms",
+        "denoise_step_ms",
+        "decode_ms",
+        "tell_ms",
+        "see_ms",
+        "rss_mb",
+        "installed_mb",
+    } <= set(report.figures)
     assert all(value > 0 for value in report.figures.values())
     report.write_json(tmp_path / "stages.json")
     found = json.loads((tmp_path / "stages.json").read_text())

@@ -12,10 +12,18 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "flashpaint"
 GROUND = {"errors", "request"}
 ALLOWED = {
-    "errors": set(), "request": {"errors"}, "models": GROUND, "see": GROUND | {"models"}, "tell": GROUND | {"models"},
-    "paint": GROUND | {"models"}, "marks": GROUND, "studio": GROUND | {"models", "see", "tell", "paint"},
-    "bench": GROUND | {"studio", "marks"}, "cli": GROUND | {"studio", "marks", "bench", "models", "__init__"},
-    "__init__": GROUND | {"studio"}}
+    "errors": set(),
+    "request": {"errors"},
+    "models": GROUND,
+    "see": GROUND | {"models"},
+    "tell": GROUND | {"models"},
+    "paint": GROUND | {"models"},
+    "marks": GROUND,
+    "studio": GROUND | {"models", "see", "tell", "paint"},
+    "bench": GROUND | {"studio", "marks"},
+    "cli": GROUND | {"studio", "marks", "bench", "models", "__init__"},
+    "__init__": GROUND | {"studio"},
+}
 
 
 def room_of(path: Path) -> str:
@@ -25,11 +33,18 @@ def room_of(path: Path) -> str:
 def imported_rooms(path: Path) -> set[str]:
     rooms = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else \
-            [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names = (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
         for name in names:
             if name == "flashpaint" and isinstance(node, ast.ImportFrom):
-                submodules = {a.name for a in node.names if (SOURCE / f"{a.name}.py").exists() or (SOURCE / a.name).is_dir()}
+                submodules = {
+                    a.name for a in node.names if (SOURCE / f"{a.name}.py").exists() or (SOURCE / a.name).is_dir()
+                }
                 rooms |= submodules or {"__init__"}
             elif name.startswith("flashpaint."):
                 rooms.add(name.split(".")[1])
@@ -49,10 +64,23 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_importing_flashpaint_loads_no_engine_and_no_framework() -> None:
-    heavy = {"torch", "transformers", "openvino", "ctranslate2", "tokenizers", "pydantic", "typer", "rich", "fastapi", "numpy"}
+    heavy = {
+        "torch",
+        "transformers",
+        "openvino",
+        "ctranslate2",
+        "tokenizers",
+        "pydantic",
+        "typer",
+        "rich",
+        "fastapi",
+        "numpy",
+    }
     assert not loaded_by("import flashpaint") & heavy
 
 
 def test_painting_needs_no_pytorch() -> None:
-    loaded = loaded_by("from flashpaint import Studio, PaintRequest; Studio.open().paint(PaintRequest('a cat', steps=1))")
+    loaded = loaded_by(
+        "from flashpaint import Studio, PaintRequest; Studio.open().paint(PaintRequest('a cat', steps=1))"
+    )
     assert not loaded & {"torch", "transformers", "typer"}

@@ -11,8 +11,16 @@ from PIL import Image
 from flashpaint import Painting, PaintRequest, marks
 from flashpaint.errors import DiskFull, OutputExists, OutputUnwritable, PictureUnreadable
 
-PAINTING = Painting(Image.new("RGB", (256, 256), "navy"), "a cat in space", PaintRequest("太空中的一只猫", seed=7), 7, 10, 3.0,
-                    {"total": 0.2}, {"model": "mini", "version": "0.1", "engine": "test", "teller": "MiniTeller"})
+PAINTING = Painting(
+    Image.new("RGB", (256, 256), "navy"),
+    "a cat in space",
+    PaintRequest("太空中的一只猫", seed=7),
+    7,
+    10,
+    3.0,
+    {"total": 0.2},
+    {"model": "mini", "version": "0.1", "engine": "test", "teller": "MiniTeller"},
+)
 
 
 def test_a_png_tells_its_request_and_that_a_machine_made_it(tmp_path: Path) -> None:
@@ -27,8 +35,11 @@ def test_a_png_tells_its_request_and_that_a_machine_made_it(tmp_path: Path) -> N
 
 def test_the_mark_is_where_xmp_readers_look(tmp_path: Path) -> None:
     with Image.open(marks.save(PAINTING, tmp_path / "cat.png")) as picture:
-        assert b"DigitalSourceType" in picture.info["xmp"] if "xmp" in picture.info else \
-            "DigitalSourceType" in picture.info["XML:com.adobe.xmp"]
+        assert (
+            b"DigitalSourceType" in picture.info["xmp"]
+            if "xmp" in picture.info
+            else "DigitalSourceType" in picture.info["XML:com.adobe.xmp"]
+        )
 
 
 def test_no_path_enters_the_file(tmp_path: Path) -> None:
@@ -57,6 +68,7 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
+
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DiskFull, match="free some space"):
         marks.save(PAINTING, tmp_path / "cat.png")

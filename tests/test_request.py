@@ -42,9 +42,23 @@ def test_line_breaks_and_tabs_are_spaces_and_emoji_are_words() -> None:
     assert PaintRequest("🐱🚀").prompt == "🐱🚀"
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("seed", -1), ("seed", 2**63), ("seed", 1.5), ("seed", True), ("width", 0), ("height", -16), ("steps", 0),
-    ("steps", 201), ("guidance_scale", -1), ("guidance_scale", float("nan")), ("guidance_scale", 51), ("steps", "8")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", -1),
+        ("seed", 2**63),
+        ("seed", 1.5),
+        ("seed", True),
+        ("width", 0),
+        ("height", -16),
+        ("steps", 0),
+        ("steps", 201),
+        ("guidance_scale", -1),
+        ("guidance_scale", float("nan")),
+        ("guidance_scale", 51),
+        ("steps", "8"),
+    ],
+)
 def test_numbers_out_of_range_name_their_parameter(field: str, value: object) -> None:
     with pytest.raises(OutOfRange) as caught:
         PaintRequest("a cat", **{field: value})  # type: ignore[arg-type]

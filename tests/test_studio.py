@@ -23,8 +23,10 @@ def test_a_sentence_becomes_a_picture_with_its_whole_account(studio: Studio) -> 
 
 
 def test_chinese_and_english_words_for_one_scene_end_in_one_description(studio: Studio) -> None:
-    told = {studio.paint(PaintRequest(text, seed=1, steps=1)).description
-            for text in ("太空中的一只猫", "a cat in space", "a kitty in outer space", "猫 太空")}
+    told = {
+        studio.paint(PaintRequest(text, seed=1, steps=1)).description
+        for text in ("太空中的一只猫", "a cat in space", "a kitty in outer space", "猫 太空")
+    }
     assert told == {"a cat in space"}
 
 
@@ -87,7 +89,9 @@ def test_a_long_prompt_is_painted_and_its_unread_end_is_noted(studio: Studio) ->
 
 
 @settings(max_examples=25)
-@given(st.text(min_size=1, max_size=60) | st.sampled_from(["🐱🚀", "cat 猫 кошка قطة", "!!!", "1 2 3", "<z0_1></s>[PAD]"]))
+@given(
+    st.text(min_size=1, max_size=60) | st.sampled_from(["🐱🚀", "cat 猫 кошка قطة", "!!!", "1 2 3", "<z0_1></s>[PAD]"])
+)
 def test_no_text_breaks_the_studio(studio: Studio, text: str) -> None:
     try:
         painting = studio.paint(PaintRequest(text, seed=1, steps=1))

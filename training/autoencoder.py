@@ -46,9 +46,17 @@ class Encoder(nn.Sequential):
 
     def __init__(self, width: int = 96) -> None:
         deep = 2 * width
-        super().__init__(nn.PixelUnshuffle(8), nn.Conv2d(192, width, 1), Block(width), Block(width),
-                         nn.PixelUnshuffle(2), nn.Conv2d(4 * width, deep, 1), Block(deep), Block(deep),
-                         conv(deep, CHANNELS))
+        super().__init__(
+            nn.PixelUnshuffle(8),
+            nn.Conv2d(192, width, 1),
+            Block(width),
+            Block(width),
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * width, deep, 1),
+            Block(deep),
+            Block(deep),
+            conv(deep, CHANNELS),
+        )
 
 
 class Decoder(nn.Sequential):
@@ -56,9 +64,22 @@ class Decoder(nn.Sequential):
 
     def __init__(self, width: int = 96) -> None:
         deep = 2 * width
-        super().__init__(conv(CHANNELS, deep), Block(deep), Block(deep), nn.Conv2d(deep, 4 * width, 1), nn.PixelShuffle(2),
-                         Block(width), Block(width), Block(width), nn.Conv2d(width, 2 * width, 1), nn.PixelShuffle(2),
-                         Block(width // 2), nn.ReLU(), conv(width // 2, 48), nn.PixelShuffle(4))
+        super().__init__(
+            conv(CHANNELS, deep),
+            Block(deep),
+            Block(deep),
+            nn.Conv2d(deep, 4 * width, 1),
+            nn.PixelShuffle(2),
+            Block(width),
+            Block(width),
+            Block(width),
+            nn.Conv2d(width, 2 * width, 1),
+            nn.PixelShuffle(2),
+            Block(width // 2),
+            nn.ReLU(),
+            conv(width // 2, 48),
+            nn.PixelShuffle(4),
+        )
 
 
 class Autoencoder(nn.Module):
@@ -66,12 +87,22 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.encoder, self.decoder = Encoder(width), Decoder(width)
         self.unit = nn.BatchNorm2d(CHANNELS, affine=False, momentum=0.01)
+        # once trained, what is left of mean and deviation: the denoiser wants unit latents
+        self.register_buffer("centre", torch.zeros(CHANNELS, 1, 1))
+        self.register_buffer("spread", torch.ones(CHANNELS, 1, 1))
 
     def encode(self, pictures: Tensor) -> Tensor:
-        return self.unit(self.encoder(pictures).float())
+        return (self.unit(self.encoder(pictures).float()) - self.centre) / self.spread
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self.decoder(latents).float()
+        return self.decoder(latents * self.spread + self.centre).float()
+
+    @torch.no_grad()
+    def settle(self, pictures: Tensor) -> None:
+        """Bring the latents of these pictures to zero mean and unit deviation, channel by channel."""
+        found = self.encode(pictures).transpose(0, 1).flatten(1)
+        self.centre += self.spread * found.mean(1).view_as(self.centre)
+        self.spread *= found.std(1).view_as(self.spread)
 
 
 def difference(made: Tensor, real: Tensor) -> Tensor:
@@ -150,10 +181,14 @@ def main() -> None:
         step += 1
         if step % 250 == 0:
             report(stage, model, optimiser, step, mean_loss, test)
+    model.eval()
+    model.settle(test)
     report(stage, model, optimiser, step, mean_loss, test)
 
 
-def report(stage: Stage, model: Autoencoder, optimiser: torch.optim.Optimizer, step: int, loss: float, test: Tensor) -> None:
+def report(
+    stage: Stage, model: Autoencoder, optimiser: torch.optim.Optimizer, step: int, loss: float, test: Tensor
+) -> None:
     model.eval()
     stage.log(f"step {step}  loss {loss:.4f}  held-out PSNR {psnr(model, test):.2f} dB")
     with torch.no_grad():

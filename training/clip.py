@@ -10,7 +10,6 @@ import json
 import random
 import tarfile
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -56,9 +55,18 @@ class PictureTower(nn.Module):
 
     def __init__(self, width: int = DIM, depth: int = 3) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(48, 64, 3, padding=1), nn.GELU(), nn.PixelUnshuffle(2),
-                                  nn.Conv2d(256, 128, 1), nn.GELU(), nn.Conv2d(128, 128, 3, padding=1), nn.GELU(),
-                                  nn.PixelUnshuffle(2), nn.Conv2d(512, width, 1))
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(48, 64, 3, padding=1),
+            nn.GELU(),
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(256, 128, 1),
+            nn.GELU(),
+            nn.Conv2d(128, 128, 3, padding=1),
+            nn.GELU(),
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(512, width, 1),
+        )
         self.position = nn.Parameter(0.02 * torch.randn(64, width))
         self.layers = nn.ModuleList(Layer(width, 4) for _ in range(depth))
         self.norm, self.head = RMSNorm(width), nn.Linear(width, DIM, bias=False)
@@ -80,6 +88,7 @@ class Clip(nn.Module):
 
 # ---- the tokenizer: byte-level, so that no text is unknown
 
+
 def train_tokenizer(stage: Stage) -> Tokenizer:
     """A byte-level BPE over the grammar's prompts and the emoji labels of both languages."""
     rng, texts = random.Random(0), []
@@ -94,9 +103,15 @@ def train_tokenizer(stage: Stage) -> Tokenizer:
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=1200 if stage.small else 4096, special_tokens=SPECIAL, show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=1200 if stage.small else 4096,
+            special_tokens=SPECIAL,
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
     return tokenizer
 
 
@@ -123,9 +138,14 @@ def hard_negative(scene: Scene, rng: random.Random) -> Scene:
     if scene.items and (scene.place is None or rng.random() < 0.5):
         k = rng.randrange(len(scene.items))
         item = scene.items[k]
-        item = replace(item, tint=rng.randrange(len(TINTS))) if item.tint is not None and rng.random() < 0.6 else \
-            replace(item, thing=rng.randrange(len(THINGS)), tint=None)
-        items = (item,) * len(scene.items) if scene.relation is None else (*scene.items[:k], item, *scene.items[k + 1:])
+        item = (
+            replace(item, tint=rng.randrange(len(TINTS)))
+            if item.tint is not None and rng.random() < 0.6
+            else replace(item, thing=rng.randrange(len(THINGS)), tint=None)
+        )
+        items = (
+            (item,) * len(scene.items) if scene.relation is None else (*scene.items[:k], item, *scene.items[k + 1 :])
+        )
         return replace(scene, items=items)
     if scene.place is not None:
         return replace(scene, place=rng.randrange(len(PLACES)))
@@ -151,15 +171,19 @@ def batch(painter: Painter, rng: random.Random, number: int) -> tuple[Tensor, li
     return pictures, [describe(s) for s in scenes], asked, [describe(hard_negative(s, rng)) for s in scenes]
 
 
-def loss_of(model: Clip, tokenizer: Tokenizer, pictures: Tensor, described: list[str], asked: list[str],
-            wrong: list[str]) -> Tensor:
+def loss_of(
+    model: Clip, tokenizer: Tokenizer, pictures: Tensor, described: list[str], asked: list[str], wrong: list[str]
+) -> Tensor:
     seen = model.picture(pictures)
     _, texts = model.text(tokens_of(tokenizer, described + asked + wrong))
     said, meant, negative = texts.chunk(3)
     same = torch.tensor([[i != j and a == b for j, b in enumerate(described)] for i, a in enumerate(described)])
     scale = model.log_scale.exp().clamp(max=60)
-    return (contrast(seen, said, scale, same, negative) + contrast(seen, meant, scale, same)
-            + 0.5 * contrast(meant, said, scale, same, negative))
+    return (
+        contrast(seen, said, scale, same, negative)
+        + contrast(seen, meant, scale, same)
+        + 0.5 * contrast(meant, said, scale, same, negative)
+    )
 
 
 def open_clip(stage: Stage) -> tuple[Clip, Tokenizer]:
@@ -179,7 +203,7 @@ def evaluate(model: Clip, tokenizer: Tokenizer, painter: Painter, number: int) -
     rng, seen, described = random.Random(999), [], []
     scenes = [sample(rng, keep_held_out=True) for _ in range(number)]
     for start in range(0, number, 64):
-        part = scenes[start:start + 64]
+        part = scenes[start : start + 64]
         seen.append(model.picture(as_tensor([painter.paint(s, rng) for s in part])))
     described = [describe(s) for s in scenes]
     pictures = torch.cat(seen)
@@ -187,6 +211,7 @@ def evaluate(model: Clip, tokenizer: Tokenizer, painter: Painter, number: int) -
     def recall(texts: list[str]) -> float:
         found = (pictures @ model.text(tokens_of(tokenizer, texts))[1].T).argmax(1)
         return sum(described[j] == described[i] for i, j in enumerate(found.tolist())) / number
+
     rates = [recall(described), *(recall([prompts(s, rng, lang) for s in scenes]) for lang in ("en", "zh"))]
     return "picture -> description {:.3f}, English {:.3f}, Chinese {:.3f}".format(*rates) + f" (1 of {number})"
 
@@ -221,8 +246,10 @@ def main() -> None:
         step += 1
         if step % 200 == 0 or stage.progress >= 1:
             model.eval()
-            stage.log(f"step {step}  loss {mean_loss:.3f}  scale {float(model.log_scale.detach().exp()):.1f}  "
-                      + evaluate(model, tokenizer, painter, 32 if stage.small else 512))
+            stage.log(
+                f"step {step}  loss {mean_loss:.3f}  scale {float(model.log_scale.detach().exp()):.1f}  "
+                + evaluate(model, tokenizer, painter, 32 if stage.small else 512)
+            )
             model.train()
             stage.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
 

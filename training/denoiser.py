@@ -1,13 +1,14 @@
 """denoiser: the flow-matching U-Net that paints latents from clip's text states and one pooled clip vector.
 
 Convolutions at 16x16, transformer layers with cross-attention at 8x8 (on little compute, local bias wins). Trains on
-rectified flow (Liu et al. 2022; Lipman et al. 2022) with logit-normal times (Esser et al. 2024); predicts v = noise - x0.
+rectified flow (Liu et al. 2022; Lipman et al. 2022), logit-normal times (Esser et al. 2024); predicts v = noise - x0.
 """
 
 from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -23,10 +24,24 @@ from training.run import Stage, contact_sheet, load
 from training.scenes import captioned
 from training.transformer import Attention, RMSNorm, SwiGLU
 
-GALLERY = ["a cat in space", "a dog on the beach", "a red car on the road", "a rocket in the sky", "a panda", "an apple",
-           "a castle in the snowy mountains at night", "a fish under the sea", "a cat to the left of a dog",
-           "a robot in the city", "a tree above a house", "two balloons", "a unicorn in a meadow at sunset, 3d render",
-           "a penguin on a blue background", "a sailboat on the sea at sunset", "a dinosaur in the forest"]
+GALLERY = [
+    "a cat in space",
+    "a dog on the beach",
+    "a red car on the road",
+    "a rocket in the sky",
+    "a panda",
+    "an apple",
+    "a castle in the snowy mountains at night",
+    "a fish under the sea",
+    "a cat to the left of a dog",
+    "a robot in the city",
+    "a tree above a house",
+    "two balloons",
+    "a unicorn in a meadow at sunset, 3d render",
+    "a penguin on a blue background",
+    "a sailboat on the sea at sunset",
+    "a dinosaur in the forest",
+]
 
 
 class AdaptiveNorm(nn.Module):
@@ -121,13 +136,16 @@ class Denoiser(nn.Module):
         angles = 1000 * sigmas[:, None] * torch.exp(-math.log(10000) * torch.arange(half) / half)
         mean = states.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
         # a unit vector's entries are about 1/16: brought to unit variance
-        return self.mix(self.time(torch.cat([angles.cos(), angles.sin()], 1)) + self.pooled(16 * pooled) + self.summary(mean))
+        return self.mix(
+            self.time(torch.cat([angles.cos(), angles.sin()], 1)) + self.pooled(16 * pooled) + self.summary(mean)
+        )
 
     def read(self, states: Tensor, mask: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """What the cross-attention reads: a null token, the pooled vector, the text."""
         n = states.shape[0]
-        context = torch.cat([self.null.expand(n, 1, -1), self.pooled_token(16 * pooled)[:, None],
-                             states + self.refine(states)], 1)
+        context = torch.cat(
+            [self.null.expand(n, 1, -1), self.pooled_token(16 * pooled)[:, None], states + self.refine(states)], 1
+        )
         return context, torch.cat([torch.ones(n, 2), mask], 1)
 
     def forward(self, latents: Tensor, sigmas: Tensor, states: Tensor, mask: Tensor, pooled: Tensor) -> Tensor:
@@ -191,11 +209,11 @@ def training_text(scene: Scene, rng: random.Random) -> str:
 
 @torch.no_grad()
 def paint(model: Denoiser, condition: Condition, noise: Tensor, steps: int = 10, guidance_scale: float = 3.0) -> Tensor:
-    """Euler from sigma 1 to 0 with guidance: the reference sampler for sheets; the product's own loop is in flashpaint."""
+    """Euler from sigma 1 to 0 with guidance: for contact sheets; the product's own loop is in flashpaint."""
     x, null = noise, tuple(torch.zeros_like(t) for t in condition)
     both = tuple(torch.cat([a, b]) for a, b in zip(condition, null, strict=True))
     levels = torch.linspace(1, 0, steps + 1)
-    for sigma, below in zip(levels, levels[1:], strict=False):
+    for sigma, below in pairwise(levels):
         v, v_null = model(torch.cat([x, x]), sigma.expand(2 * len(x)), *both).chunk(2)
         x = x + (below - sigma) * (v_null + guidance_scale * (v - v_null))
     return x
@@ -222,8 +240,9 @@ def main() -> None:
         rate = 1e-3 * min(1, (step + 1) / 300) * max(0.01, min(1, 2 * (1 - stage.progress)))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        loss = flow_loss(model, clip, tokenizer, [rng.randrange(len(scenes)) for _ in range(size)], latents, features,
-                         scenes, rng)
+        loss = flow_loss(
+            model, clip, tokenizer, [rng.randrange(len(scenes)) for _ in range(size)], latents, features, scenes, rng
+        )
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -236,12 +255,26 @@ def main() -> None:
         if step % 300 == 0 or stage.progress >= 1:
             average.eval()
             sheet(stage, average, autoencoder, clip, tokenizer)
-            stage.save({"model": model.state_dict(), "average": average.state_dict(),
-                        "optimiser": optimiser.state_dict(), "step": step})
+            stage.save(
+                {
+                    "model": model.state_dict(),
+                    "average": average.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "step": step,
+                }
+            )
 
 
-def flow_loss(model: nn.Module, clip: Clip, tokenizer: object, chosen: list[int], latents: np.ndarray,
-              features: np.ndarray, scenes: list[Scene], rng: random.Random) -> Tensor:
+def flow_loss(
+    model: nn.Module,
+    clip: Clip,
+    tokenizer: object,
+    chosen: list[int],
+    latents: np.ndarray,
+    features: np.ndarray,
+    scenes: list[Scene],
+    rng: random.Random,
+) -> Tensor:
     x0 = torch.from_numpy(latents[chosen].astype(np.float32)).contiguous(memory_format=torch.channels_last)
     condition = read_texts(clip, tokenizer, [training_text(scenes[i], rng) for i in chosen])
     condition = drop(condition, torch.from_numpy(features[chosen].astype(np.float32)), rng)
@@ -264,8 +297,11 @@ def sheet(stage: Stage, model: Denoiser, autoencoder: Autoencoder, clip: Clip, t
     with torch.autocast("cpu", torch.bfloat16):
         x = paint(model, read_texts(clip, tokenizer, GALLERY), noise.contiguous(memory_format=torch.channels_last))
         pictures = autoencoder.decode(x).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
-    contact_sheet([captioned(Image.fromarray(p), t) for p, t in zip(pictures, GALLERY, strict=True)], 8,
-                  stage.folder / "gallery.png")
+    contact_sheet(
+        [captioned(Image.fromarray(p), t) for p, t in zip(pictures, GALLERY, strict=True)],
+        8,
+        stage.folder / "gallery.png",
+    )
 
 
 if __name__ == "__main__":

@@ -26,23 +26,77 @@ from training.run import Stage, contact_sheet
 from training.scenes import Painter, captioned
 
 COUNTS = {"single": 200, "place": 180, "pair": 120}
-LISTS_SHA256 = "0167455678458ba6a334c4b0de62d7c406190c6011f142393a9e816ec9713a90"  # the lists are fixed: a test holds this
+LISTS_SHA256 = (
+    "0167455678458ba6a334c4b0de62d7c406190c6011f142393a9e816ec9713a90"  # the lists are fixed: a test holds this
+)
 DOCS = Path(__file__).parent.parent / "docs"
 
 GALLERY = [
-    "a cat in space", "a dog on the beach", "a panda in the forest", "a red car on the road", "a rocket in the sky",
-    "a castle in the snowy mountains at night", "a fish under the sea", "a robot in the city", "a unicorn in a meadow",
-    "a penguin on a blue background", "a dinosaur in the forest", "a sailboat on the sea at sunset", "a fox", "a tiger",
-    "an elephant", "a pizza", "a hamburger, 3d render", "an apple", "a strawberry on a white background", "a guitar",
-    "a cat to the left of a dog", "a tree above a house", "a rabbit and a carrot", "a flying saucer above a cow",
-    "two balloons", "three stars", "two penguins", "a blue car", "a green apple", "a purple heart", "a yellow umbrella",
-    "a ghost in the forest at night", "a snowman in the snowy mountains", "a camel in the desert", "an octopus underwater",
-    "a shark under the sea", "a whale on the sea", "a train in a meadow", "a helicopter in the sky at sunset",
-    "a bus in the city at night", "a truck on a highway", "a tractor in a green field", "a crown", "a diamond",
-    "a trophy on a red background", "an alarm clock", "a camera", "a teddy bear in a living room", "a chair in a room",
-    "a christmas tree in a living room", "a pumpkin at night in the forest", "a dragon in the sky", "an owl in the forest at night",
-    "a butterfly in a meadow", "a ladybug", "a snail on the grass", "a sunflower in a meadow", "a cactus in the desert",
-    "a cake in a living room, cartoon", "a donut, 3d render", "a monkey, cartoon", "a frog, sticker", "space", "beach at sunset"]
+    "a cat in space",
+    "a dog on the beach",
+    "a panda in the forest",
+    "a red car on the road",
+    "a rocket in the sky",
+    "a castle in the snowy mountains at night",
+    "a fish under the sea",
+    "a robot in the city",
+    "a unicorn in a meadow",
+    "a penguin on a blue background",
+    "a dinosaur in the forest",
+    "a sailboat on the sea at sunset",
+    "a fox",
+    "a tiger",
+    "an elephant",
+    "a pizza",
+    "a hamburger, 3d render",
+    "an apple",
+    "a strawberry on a white background",
+    "a guitar",
+    "a cat to the left of a dog",
+    "a tree above a house",
+    "a rabbit and a carrot",
+    "a flying saucer above a cow",
+    "two balloons",
+    "three stars",
+    "two penguins",
+    "a blue car",
+    "a green apple",
+    "a purple heart",
+    "a yellow umbrella",
+    "a ghost in the forest at night",
+    "a snowman in the snowy mountains",
+    "a camel in the desert",
+    "an octopus underwater",
+    "a shark under the sea",
+    "a whale on the sea",
+    "a train in a meadow",
+    "a helicopter in the sky at sunset",
+    "a bus in the city at night",
+    "a truck on a highway",
+    "a tractor in a green field",
+    "a crown",
+    "a diamond",
+    "a trophy on a red background",
+    "an alarm clock",
+    "a camera",
+    "a teddy bear in a living room",
+    "a chair in a room",
+    "a christmas tree in a living room",
+    "a pumpkin at night in the forest",
+    "a dragon in the sky",
+    "an owl in the forest at night",
+    "a butterfly in a meadow",
+    "a ladybug",
+    "a snail on the grass",
+    "a sunflower in a meadow",
+    "a cactus in the desert",
+    "a cake in a living room, cartoon",
+    "a donut, 3d render",
+    "a monkey, cartoon",
+    "a frog, sticker",
+    "space",
+    "beach at sunset",
+]
 
 Paint = Callable[[Sequence[str]], list[Image.Image]]
 
@@ -67,7 +121,8 @@ def lists_sha256() -> str:
 RIGHT: dict[str, Callable[[Verdict, Scene], bool]] = {
     "single": lambda v, s: s.items[0].thing in v.top(5),
     "place": lambda v, s: all_present(v, s) and v.place == s.place,
-    "pair": relation_holds}
+    "pair": relation_holds,
+}
 NAMES = {"single": "single_top5", "place": "thing_and_place", "pair": "two_and_relation"}
 
 
@@ -75,11 +130,12 @@ def painter_of(studio: Studio, steps: int | None = None, guidance: float | None 
     def paint(texts: Sequence[str]) -> list[Image.Image]:
         requests = [PaintRequest(text, seed=k, steps=steps, guidance_scale=guidance) for k, text in enumerate(texts)]
         return [painting.picture for painting in studio.paint_many(requests)]
+
     return paint
 
 
 def judged(judge: Judge, pictures: Sequence[Image.Image]) -> list[Verdict]:
-    return [v for i in range(0, len(pictures), 32) for v in verdicts(judge, as_tensor(list(pictures[i:i + 32])))]
+    return [v for i in range(0, len(pictures), 32) for v in verdicts(judge, as_tensor(list(pictures[i : i + 32])))]
 
 
 def share(judge: Judge, kind: str, pictures: Sequence[Image.Image], scenes: Sequence[Scene]) -> float:
@@ -88,14 +144,18 @@ def share(judge: Judge, kind: str, pictures: Sequence[Image.Image], scenes: Sequ
 
 @torch.no_grad()
 def features(judge: Judge, pictures: Sequence[Image.Image]) -> Tensor:
-    parts = [judge.features(judge.trunk(as_tensor(list(pictures[i:i + 32])) * 2 - 1)) for i in range(0, len(pictures), 32)]
+    parts = [
+        judge.features(judge.trunk(as_tensor(list(pictures[i : i + 32])) * 2 - 1)) for i in range(0, len(pictures), 32)
+    ]
     return torch.cat(parts).double()
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> float:
     """KID: the unbiased squared MMD with the cubic kernel (Binkowski et al. 2018)."""
+
     def kernel(x: Tensor, y: Tensor) -> Tensor:
         return (x @ y.T / x.shape[1] + 1) ** 3
+
     n, m = len(a), len(b)
     within_a = (kernel(a, a).sum() - kernel(a, a).diagonal().sum()) / (n * (n - 1))
     within_b = (kernel(b, b).sum() - kernel(b, b).diagonal().sum()) / (m * (m - 1))
@@ -120,8 +180,10 @@ def score(stage: Stage, studio: Studio, judge: Judge, painter: Painter) -> dict[
         many.append(share(judge, kind, painter_of(studio, steps=50)([en for _, en, _ in rows[:part]]), scenes[:part]))
         details(scores, kind, judged(judge, english), scenes)
         made, real = made + english, real + truth
-        stage.log(f"{kind}: English {scores[NAMES[kind]]:.3f}, Chinese {chinese[-1]:.3f}, judge on real scenes "
-                  f"{scores['judge_' + NAMES[kind]]:.3f}, {studio.denoiser.spec.steps} steps {few[-1]:.3f}, 50 {many[-1]:.3f}")
+        stage.log(
+            f"{kind}: English {scores[NAMES[kind]]:.3f}, Chinese {chinese[-1]:.3f}, judge on real scenes "
+            f"{scores['judge_' + NAMES[kind]]:.3f}, {studio.denoiser.spec.steps} steps {few[-1]:.3f}, 50 {many[-1]:.3f}"
+        )
     scores["zh_over_en"] = sum(chinese) / max(1e-9, sum(scores[name] for name in NAMES.values()))
     scores["few_over_many"] = sum(few) / max(1e-9, sum(many))
     scores["kid"] = kernel_distance(features(judge, made), features(judge, real))
@@ -134,8 +196,9 @@ def details(scores: dict[str, float], kind: str, found: Sequence[Verdict], scene
     pairs = list(zip(found, scenes, strict=True))
     if kind == "single":
         scores["single_top1"] = mean([v.top(1)[0] == s.items[0].thing for v, s in pairs])
-        scores["tint"] = mean([int(v.tint[s.items[0].thing]) == s.items[0].tint for v, s in pairs
-                               if s.items[0].tint is not None])
+        scores["tint"] = mean(
+            [int(v.tint[s.items[0].thing]) == s.items[0].tint for v, s in pairs if s.items[0].tint is not None]
+        )
         scores["ground"] = mean([v.ground == s.ground for v, s in pairs if s.ground is not None])
         scores["style"] = mean([v.style == s.style for v, s in pairs])
     if kind == "pair":
@@ -149,23 +212,41 @@ def sweep(stage: Stage, studio: Studio, judge: Judge) -> None:
     default = studio.denoiser.spec
     rows = {kind: held_out_prompts(kind, 6 if stage.small else 60) for kind in COUNTS}
     for steps, scale, interval, shift in [
-            (10, 1.0, (0.0, 1.0), 1.0), (10, 2.0, (0.15, 0.95), 1.0), (10, 3.0, (0.15, 0.95), 1.0), (10, 4.5, (0.15, 0.95), 1.0),
-            (10, 3.0, (0.0, 1.0), 1.0), (10, 4.5, (0.3, 1.0), 1.0), (10, 3.0, (0.15, 1.0), 1.5), (10, 3.0, (0.15, 1.0), 0.7),
-            (6, 3.0, (0.15, 1.0), 1.0), (8, 3.0, (0.15, 1.0), 1.0), (12, 3.0, (0.15, 1.0), 1.0), (4, 3.0, (0.15, 1.0), 1.0)]:
+        (10, 1.0, (0.0, 1.0), 1.0),
+        (10, 2.0, (0.15, 0.95), 1.0),
+        (10, 3.0, (0.15, 0.95), 1.0),
+        (10, 4.5, (0.15, 0.95), 1.0),
+        (10, 3.0, (0.0, 1.0), 1.0),
+        (10, 4.5, (0.3, 1.0), 1.0),
+        (10, 3.0, (0.15, 1.0), 1.5),
+        (10, 3.0, (0.15, 1.0), 0.7),
+        (6, 3.0, (0.15, 1.0), 1.0),
+        (8, 3.0, (0.15, 1.0), 1.0),
+        (12, 3.0, (0.15, 1.0), 1.0),
+        (4, 3.0, (0.15, 1.0), 1.0),
+    ]:
         studio.denoiser.spec = dataclasses.replace(  # type: ignore[misc]
-            default, steps=steps, guidance_scale=scale, guidance_interval=interval, shift=shift)
-        found = {kind: share(judge, kind, painter_of(studio)([en for _, en, _ in r]), [s for s, _, _ in r])
-                 for kind, r in rows.items()}
-        stage.log(f"steps {steps} guidance {scale} on {interval} shift {shift}: "
-                  + "  ".join(f"{k} {v:.3f}" for k, v in found.items()))
+            default, steps=steps, guidance_scale=scale, guidance_interval=interval, shift=shift
+        )
+        found = {
+            kind: share(judge, kind, painter_of(studio)([en for _, en, _ in r]), [s for s, _, _ in r])
+            for kind, r in rows.items()
+        }
+        stage.log(
+            f"steps {steps} guidance {scale} on {interval} shift {shift}: "
+            + "  ".join(f"{k} {v:.3f}" for k, v in found.items())
+        )
 
 
 def gallery(studio: Studio, path: Path, number: int = 64) -> None:
     texts = GALLERY[:number]
     pictures = painter_of(studio)(texts)
     sheet = path.with_suffix(".png")
-    contact_sheet([captioned(p.resize((160, 160), Image.Resampling.LANCZOS), t) for p, t in zip(pictures, texts, strict=True)],
-                  8, sheet)
+    contact_sheet(
+        [captioned(p.resize((160, 160), Image.Resampling.LANCZOS), t) for p, t in zip(pictures, texts, strict=True)],
+        8,
+        sheet,
+    )
     Image.open(sheet).save(path, quality=88, method=6)
     sheet.unlink()
 

@@ -28,8 +28,14 @@ from training.teller import END, open_codebook, open_teller
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
 SIDE_LATENTS = 16
 # chosen on the held-out prompts by training.evaluate --sweep
-PAINTING = {"noise": "flow", "shift": 1.0, "steps": 10, "guidance_scale": 3.0, "guidance_interval": [0.15, 0.95],
-            "sides": [SIDE_LATENTS * DOWNSCALE]}
+PAINTING = {
+    "noise": "flow",
+    "shift": 1.0,
+    "steps": 10,
+    "guidance_scale": 3.0,
+    "guidance_interval": [0.15, 0.95],
+    "sides": [SIDE_LATENTS * DOWNSCALE],
+}
 
 
 class Encode(nn.Module):
@@ -60,9 +66,15 @@ class CleanEstimate(nn.Module):
 def write_graph(model: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
     """One graph, batch axis free, weights in fp16 and arithmetic in the engine's own precision."""
     batch = torch.export.Dim("n", min=1, max=64)
-    program = torch.onnx.export(model.eval(), tuple(inputs.values()), dynamo=True, verbose=False,
-                                input_names=list(inputs), output_names=outputs,
-                                dynamic_shapes=tuple({0: batch} for _ in inputs))
+    program = torch.onnx.export(
+        model.eval(),
+        tuple(inputs.values()),
+        dynamo=True,
+        verbose=False,
+        input_names=list(inputs),
+        output_names=outputs,
+        dynamic_shapes=tuple({0: batch} for _ in inputs),
+    )
     with tempfile.TemporaryDirectory() as scratch:
         program.save(f"{scratch}/graph.onnx")
         onnx.save(halve(onnx.load(f"{scratch}/graph.onnx")), path)
@@ -101,9 +113,18 @@ def write_graphs(stage: Stage, folder: Path) -> None:
     write_graph(clip.picture, {"pictures": torch.rand(2, 3, SIDE, SIDE)}, ["pooled"], folder / "clip_picture.onnx")
     write_graph(Encode(autoencoder), {"pictures": pictures}, ["latents"], folder / "encoder.onnx")
     write_graph(Decode(autoencoder), {"latents": latents}, ["pictures"], folder / "decoder.onnx")
-    write_graph(CleanEstimate(denoiser),
-                {"latents": latents, "sigmas": torch.tensor([1.0, 0.5]), "states": states,
-                 "mask": torch.ones(2, CONTEXT), "pooled": torch.randn(2, DIM)}, ["x0"], folder / "denoiser.onnx")
+    write_graph(
+        CleanEstimate(denoiser),
+        {
+            "latents": latents,
+            "sigmas": torch.tensor([1.0, 0.5]),
+            "states": states,
+            "mask": torch.ones(2, CONTEXT),
+            "pooled": torch.randn(2, DIM),
+        },
+        ["x0"],
+        folder / "denoiser.onnx",
+    )
 
 
 def write_teller(stage: Stage, folder: Path) -> None:
@@ -113,23 +134,36 @@ def write_teller(stage: Stage, folder: Path) -> None:
     shutil.copy(stage.of("clip") / "tokenizer.json", folder / "tokenizer.json")
     with tempfile.TemporaryDirectory() as scratch:
         open_teller(stage, tokenizer).save_pretrained(scratch)
-        PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", eos_token=END,
-                                unk_token="[PAD]").save_pretrained(scratch)
+        PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, pad_token="[PAD]", eos_token=END, unk_token="[PAD]"
+        ).save_pretrained(scratch)
         TransformersConverter(scratch).convert(str(folder / "teller"), quantization="int8", force=True)
 
 
 def write_manifest(stage: Stage, folder: Path) -> None:
-    files = {str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
-             for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in ("manifest.json", "NOTICE", "__init__.py")}
+    files = {
+        str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name not in ("manifest.json", "NOTICE", "__init__.py")
+    }
     scores = stage.of("evaluate") / "scores.json"
-    minutes = {name: round(torch.load(stage.of(name) / "checkpoint.pt", weights_only=True)["spent"], 1)
-               for name in ("clip", "autoencoder", "denoiser", "teller")}
+    minutes = {
+        name: round(torch.load(stage.of(name) / "checkpoint.pt", weights_only=True)["spent"], 1)
+        for name in ("clip", "autoencoder", "denoiser", "teller")
+    }
     manifest = {
-        "format": 1, "name": "mini", "version": "0.1", "licence": "Apache-2.0; drawings that it learned from: NOTICE",
+        "format": 1,
+        "name": "mini",
+        "version": "0.1",
+        "licence": "Apache-2.0; drawings that it learned from: NOTICE",
         "training": {"commit": commit(), "minutes": minutes, "processor": "2 CPU cores, bf16"},
         "scores": json.loads(scores.read_text()) if scores.exists() else {},
-        "files": files, "clip": {"dim": DIM, "context": CONTEXT, "picture_side": SIDE},
-        "latents": {"channels": CHANNELS, "downscale": DOWNSCALE}, "denoiser": PAINTING, "teller": {"max_tokens": 40}}
+        "files": files,
+        "clip": {"dim": DIM, "context": CONTEXT, "picture_side": SIDE},
+        "latents": {"channels": CHANNELS, "downscale": DOWNSCALE},
+        "denoiser": PAINTING,
+        "teller": {"max_tokens": 40},
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     total = sum(entry["bytes"] for entry in files.values())
     stage.log(f"{len(files)} files, {total / 2**20:.1f} MiB in {folder.name}/")
@@ -143,7 +177,9 @@ def commit() -> str:
 def main() -> None:
     scores_only = "--scores" in sys.argv
     sys.argv = [a for a in sys.argv if a != "--scores"]
-    stage = Stage.from_arguments("export", f"{__doc__} --scores: only write the newest scores into the manifest.", minutes=5)
+    stage = Stage.from_arguments(
+        "export", f"{__doc__} --scores: only write the newest scores into the manifest.", minutes=5
+    )
     folder = stage.folder / "mini" if stage.small else MINI
     folder.mkdir(parents=True, exist_ok=True)
     if not scores_only:

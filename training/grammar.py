@@ -80,7 +80,7 @@ class Scene:
 
 
 def held_out(scene: Scene) -> bool:
-    """Combinations that no model trains on: a fixed twentieth, by hash, of thing x place and thing x relation x thing."""
+    """Combinations that no model trains on: a fixed twentieth, by hash, of thing x place and of pairs."""
     names = [THINGS[item.thing].en[0] for item in scene.items]
     keys = [f"{name}|{PLACES[scene.place].key}" for name in names] if scene.place is not None else []
     if scene.relation:
@@ -105,8 +105,11 @@ def _draw(rng: random.Random, kind: str) -> Scene:
     style = 0 if kind == "landscape" else rng.choices(range(len(STYLES)), [s.share for s in STYLES])[0]
     if kind in ("place", "pair_place", "landscape"):
         place = rng.randrange(len(PLACES))
-        time = 0 if PLACES[place].indoors or PLACES[place].key in ("space", "underwater") else \
-            rng.choices(range(len(TIMES)), [0.7, 0.12, 0.18])[0]
+        time = (
+            0
+            if PLACES[place].indoors or PLACES[place].key in ("space", "underwater")
+            else rng.choices(range(len(TIMES)), [0.7, 0.12, 0.18])[0]
+        )
         ground = None
     else:
         place, time, ground = None, 0, rng.randrange(len(COLOURS)) if rng.random() < 0.4 else None
@@ -124,8 +127,9 @@ def _draw(rng: random.Random, kind: str) -> Scene:
 def arrange(rng: random.Random, things: list[int], relation: str | None, ground: str | None) -> tuple[Item, ...]:
     """Where each thing goes: in a row, or one above the other; feet on the ground where there is one."""
     n = len(things)
-    size = rng.uniform(*{0: (0, 0), 1: (0.64, 0.76) if ground is None else (0.52, 0.62), 2: (0.40, 0.46),
-                         3: (0.28, 0.31)}[n])
+    size = rng.uniform(
+        *{0: (0, 0), 1: (0.64, 0.76) if ground is None else (0.52, 0.62), 2: (0.40, 0.46), 3: (0.28, 0.31)}[n]
+    )
     items = []
     for k, thing in enumerate(things):
         jitter_x, jitter_y = rng.uniform(-0.03, 0.03), rng.uniform(-0.03, 0.03)
@@ -159,7 +163,11 @@ def english_noun(item: Item, count: int = 1, name: str | None = None, article: b
         return f"{NUMBERS_EN[count]} {plural(noun)}"
     if not article or thing.plural:
         return noun
-    return f"the {noun}" if thing.unique else f"{'an' if noun[0] in 'aeiou' and not noun.startswith('uni') else 'a'} {noun}"
+    return (
+        f"the {noun}"
+        if thing.unique
+        else f"{'an' if noun[0] in 'aeiou' and not noun.startswith('uni') else 'a'} {noun}"
+    )
 
 
 def plural(noun: str) -> str:
@@ -192,27 +200,73 @@ def describe(scene: Scene) -> str:
 
 # ---- prompts: one scene, many sentences
 
-ENGLISH = ["{s} {p} {t} {g}", "{s} {p} {t} {g}", "{s} {p} {t} {g}", "{p} {t} {s} {g}", "a picture of {s} {p} {t} {g}",
-           "draw {s} {p} {t} {g}", "there is {s} {p} {t} {g}", "{s}, {p} {t} {g}", "{t} {p}, {s} {g}",
-           "please paint {s} {p} {t} {g}", "an illustration of {s} {g} {p} {t}", "i want {s} {p} {t} {g}"]
-CHINESE = ["{t}{p}的{s}{g}", "{t}{p}的{s}{g}", "{s}在{t}的{p}{g}", "{g}{t}{p}有{s}", "画{s}，{t}{p}{g}", "{t}{p}，{s}{g}",
-           "一张图：{t}{p}的{s}{g}", "{s}，{p}，{t}{g}", "请画{t}{p}的{s}{g}"]
+ENGLISH = [
+    "{s} {p} {t} {g}",
+    "{s} {p} {t} {g}",
+    "{s} {p} {t} {g}",
+    "{p} {t} {s} {g}",
+    "a picture of {s} {p} {t} {g}",
+    "draw {s} {p} {t} {g}",
+    "there is {s} {p} {t} {g}",
+    "{s}, {p} {t} {g}",
+    "{t} {p}, {s} {g}",
+    "please paint {s} {p} {t} {g}",
+    "an illustration of {s} {g} {p} {t}",
+    "i want {s} {p} {t} {g}",
+]
+CHINESE = [
+    "{t}{p}的{s}{g}",
+    "{t}{p}的{s}{g}",
+    "{s}在{t}的{p}{g}",
+    "{g}{t}{p}有{s}",
+    "画{s}，{t}{p}{g}",
+    "{t}{p}，{s}{g}",
+    "一张图：{t}{p}的{s}{g}",
+    "{s}，{p}，{t}{g}",
+    "请画{t}{p}的{s}{g}",
+]
 CHINESE_HELD_OUT = ["我想看{t}{p}的{s}{g}", "帮我生成一幅{t}{p}的{s}的插画{g}", "{t}{p}出现了{s}{g}"]
 PRAISE_EN, PRAISE_ZH = ["cute", "beautiful", "little", "nice", "lovely"], ["可爱的", "漂亮的", "美丽的", "好看的"]
-LINKS_EN = {"left": [("{a} to the left of {b}", 0), ("{a} left of {b}", 0), ("{a} on the left, {b} on the right", 0),
-                     ("{a} to the right of {b}", 1), ("{a} right of {b}", 1), ("on the right {a}, on the left {b}", 1)],
-            "above": [("{a} above {b}", 0), ("{a} over {b}", 0), ("{a} on top of {b}", 0), ("{a} below {b}", 1),
-                      ("{a} under {b}", 1)],
-            "and": [("{a} and {b}", 0), ("{a} with {b}", 0), ("{a} and {b}", 1), ("{a} next to {b}", 1),
-                    ("{a}, {b}", 0), ("{a} beside {b}", 0)]}
-LINKS_ZH = {"left": [("{a}在{b}左边", 0), ("{b}左边的{a}", 0), ("左边是{a}，右边是{b}", 0), ("{a}在{b}右边", 1),
-                     ("{a}在{b}的右侧", 1)],
-            "above": [("{a}在{b}上面", 0), ("{b}上方的{a}", 0), ("{a}在{b}下面", 1), ("{a}在{b}下方", 1)],
-            "and": [("{a}和{b}", 0), ("{a}和{b}", 1), ("{a}与{b}", 0), ("{a}旁边有{b}", 1), ("{a}跟{b}", 0)]}
+LINKS_EN = {
+    "left": [
+        ("{a} to the left of {b}", 0),
+        ("{a} left of {b}", 0),
+        ("{a} on the left, {b} on the right", 0),
+        ("{a} to the right of {b}", 1),
+        ("{a} right of {b}", 1),
+        ("on the right {a}, on the left {b}", 1),
+    ],
+    "above": [
+        ("{a} above {b}", 0),
+        ("{a} over {b}", 0),
+        ("{a} on top of {b}", 0),
+        ("{a} below {b}", 1),
+        ("{a} under {b}", 1),
+    ],
+    "and": [
+        ("{a} and {b}", 0),
+        ("{a} with {b}", 0),
+        ("{a} and {b}", 1),
+        ("{a} next to {b}", 1),
+        ("{a}, {b}", 0),
+        ("{a} beside {b}", 0),
+    ],
+}
+LINKS_ZH = {
+    "left": [
+        ("{a}在{b}左边", 0),
+        ("{b}左边的{a}", 0),
+        ("左边是{a}，右边是{b}", 0),
+        ("{a}在{b}右边", 1),
+        ("{a}在{b}的右侧", 1),
+    ],
+    "above": [("{a}在{b}上面", 0), ("{b}上方的{a}", 0), ("{a}在{b}下面", 1), ("{a}在{b}下方", 1)],
+    "and": [("{a}和{b}", 0), ("{a}和{b}", 1), ("{a}与{b}", 0), ("{a}旁边有{b}", 1), ("{a}跟{b}", 0)],
+}
 
 
 def prompts(scene: Scene, rng: random.Random, language: str, unseen: bool = False) -> str:
-    """One of the sentences that mean the scene, in "en" or "zh". `unseen`: a Chinese paraphrase held out of training."""
+    """One of the sentences that mean the scene, "en" or "zh". `unseen`: a Chinese phrasing held out of training."""
     if scene.items and not unseen and rng.random() < 0.12:
         return terse(scene, rng, language)
     return (chinese if language == "zh" else english)(scene, rng, unseen)
@@ -224,12 +278,15 @@ def english(scene: Scene, rng: random.Random, unseen: bool = False) -> str:
         if rng.random() < 0.06 and words.startswith(("a ", "an ")):
             words = f"a {rng.choice(PRAISE_EN)} {words.split(' ', 1)[1]}"
         return words
+
     subject = linked(scene, rng, LINKS_EN, noun)
     place = scene.place is not None and (pick(rng, PLACES[scene.place].en) if subject else PLACES[scene.place].terse[0])
     ground = scene.ground is not None and rng.choice(["on a {} background", "against {}", "{} background"]).format(
-        pick(rng, COLOURS[scene.ground].en))
+        pick(rng, COLOURS[scene.ground].en)
+    )
     text = rng.choice(ENGLISH if subject else ENGLISH[:1]).format(
-        s=subject, p=place or "", t=pick(rng, TIMES[scene.time].en), g=ground or "")
+        s=subject, p=place or "", t=pick(rng, TIMES[scene.time].en), g=ground or ""
+    )
     if style := styled(scene, rng, "en"):
         text = rng.choice([f"{text}, {style}", f"{style} {text}", f"{text} {style}"])
     return re.sub(r"\s*,[\s,]*", ", ", " ".join(text.split())).strip(" ,")
@@ -246,10 +303,12 @@ def chinese(scene: Scene, rng: random.Random, unseen: bool = False) -> str:
         if count == 1 and rng.random() < 0.2:
             return name
         return ("一" if count == 1 else NUMBERS_ZH[count]) + rng.choice([thing.measure, thing.measure, "个"]) + name
+
     subject = linked(scene, rng, LINKS_ZH, noun)
     place = scene.place is not None and (pick(rng, PLACES[scene.place].zh) if subject else PLACES[scene.place].terse[1])
     ground = scene.ground is not None and rng.choice(["，{}背景", "，背景是{}", "，{}的背景上"]).format(
-        pick(rng, COLOURS[scene.ground].zh))
+        pick(rng, COLOURS[scene.ground].zh)
+    )
     template = rng.choice(CHINESE_HELD_OUT if unseen else CHINESE) if subject else "{t}{p}"
     if subject and not place:
         template = rng.choice(["{s}{g}", "{s}{g}", "画{s}{g}", "{g}{s}", "请画{s}{g}", "一张{s}的图{g}"])
@@ -270,8 +329,10 @@ def terse(scene: Scene, rng: random.Random, language: str) -> str:
         words = [chr(int(THINGS[item.thing].code, 16)) for item in scene.items]
     if len(words) > 1 and scene.relation != "and":
         return (chinese if zh else english)(scene, rng)
-    words = [(TINTS[i.tint].zh[0] if zh else TINTS[i.tint].en[0] + " ") + w if i.tint is not None else w
-             for i, w in zip(scene.items, words, strict=True)]
+    words = [
+        (TINTS[i.tint].zh[0] if zh else TINTS[i.tint].en[0] + " ") + w if i.tint is not None else w
+        for i, w in zip(scene.items, words, strict=True)
+    ]
     if scene.place is not None:
         words.append(PLACES[scene.place].terse[zh])
     if scene.time:

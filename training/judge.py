@@ -1,5 +1,5 @@
 """judge: an independent reader of pictures. It trains on scenes and says which things, tints, place, time, ground and
-style a 256x256 picture shows, and where. It shares no weights, architecture or seed with clip, which steers the pictures.
+style a 256x256 picture shows, and where. It shares no weights, architecture or seed with clip, which steers them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,13 @@ class Block(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
-                                  nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+        self.body = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.body(x))
@@ -43,9 +48,19 @@ class Judge(nn.Module):
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
-            nn.Conv2d(3, width // 2, 4, stride=4, bias=False), nn.BatchNorm2d(width // 2), nn.ReLU(),
-            Block(width // 2), step_down(width // 2, width), Block(width), step_down(width, 2 * width), Block(2 * width),
-            Block(2 * width), step_down(2 * width, 4 * width), Block(4 * width), Block(4 * width))
+            nn.Conv2d(3, width // 2, 4, stride=4, bias=False),
+            nn.BatchNorm2d(width // 2),
+            nn.ReLU(),
+            Block(width // 2),
+            step_down(width // 2, width),
+            Block(width),
+            step_down(width, 2 * width),
+            Block(2 * width),
+            Block(2 * width),
+            step_down(2 * width, 4 * width),
+            Block(4 * width),
+            Block(4 * width),
+        )
         self.things = nn.Conv2d(4 * width, NOTHING + 1, 1)
         self.tints = nn.Conv2d(4 * width, len(TINTS) + 1, 1)
         self.whole = nn.ModuleDict({name: nn.Linear(4 * width, n) for name, n in WHOLE.items()})
@@ -53,8 +68,11 @@ class Judge(nn.Module):
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         x = self.trunk(pictures * 2 - 1)
         mean = self.features(x)
-        return {"things": self.things(x).float(), "tints": self.tints(x).float(),
-                **{name: head(mean).float() for name, head in self.whole.items()}}
+        return {
+            "things": self.things(x).float(),
+            "tints": self.tints(x).float(),
+            **{name: head(mean).float() for name, head in self.whole.items()},
+        }
 
     @staticmethod
     def features(x: Tensor) -> Tensor:
@@ -74,17 +92,22 @@ def truth(scenes: list[Scene]) -> dict[str, Tensor]:
                     if abs((column + 0.5) / GRID - item.cx) < reach and abs((row + 0.5) / GRID - item.cy) < reach:
                         things[k, row, column] = item.thing
                         tints[k, row, column] = len(TINTS) if item.tint is None else item.tint
-    return {"things": things, "tints": tints,
-            "place": torch.tensor([len(PLACES) if s.place is None else s.place for s in scenes]),
-            "time": torch.tensor([s.time for s in scenes]),
-            "ground": torch.tensor([-100 if s.place is not None else len(COLOURS) if s.ground is None else s.ground
-                                    for s in scenes]),
-            "style": torch.tensor([s.style if s.items else -100 for s in scenes])}
+    return {
+        "things": things,
+        "tints": tints,
+        "place": torch.tensor([len(PLACES) if s.place is None else s.place for s in scenes]),
+        "time": torch.tensor([s.time for s in scenes]),
+        "ground": torch.tensor(
+            [-100 if s.place is not None else len(COLOURS) if s.ground is None else s.ground for s in scenes]
+        ),
+        "style": torch.tensor([s.style if s.items else -100 for s in scenes]),
+    }
 
 
 def loss_of(said: dict[str, Tensor], true: dict[str, Tensor]) -> Tensor:
     def entropy(name: str) -> Tensor:
         return torch.nan_to_num(F.cross_entropy(said[name], true[name], ignore_index=-100, label_smoothing=0.02))
+
     return 4 * entropy("things") + entropy("tints") + sum(entropy(name) for name in WHOLE) * 0.5
 
 
@@ -114,8 +137,10 @@ def verdicts(judge: Judge, pictures: Tensor) -> list[Verdict]:
     best = maps.flatten(2).argmax(2)
     tints = said["tints"].argmax(1).flatten(1).gather(1, best)
     whole = {name: said[name].argmax(1).tolist() for name in WHOLE}
-    return [Verdict(maps[k].flatten(1).amax(1), where[k], tints[k], *(whole[name][k] for name in WHOLE))
-            for k in range(len(pictures))]
+    return [
+        Verdict(maps[k].flatten(1).amax(1), where[k], tints[k], *(whole[name][k] for name in WHOLE))
+        for k in range(len(pictures))
+    ]
 
 
 def all_present(verdict: Verdict, scene: Scene) -> bool:
@@ -147,12 +172,14 @@ def held_out_accuracy(judge: Judge, painter: Painter, number: int) -> str:
     scenes = [sample(rng, keep_held_out=True) for _ in range(number)]
     found: list[Verdict] = []
     for start in range(0, number, 32):
-        found += verdicts(judge, as_tensor([painter.paint(s, rng) for s in scenes[start:start + 32]]))
+        found += verdicts(judge, as_tensor([painter.paint(s, rng) for s in scenes[start : start + 32]]))
     pairs = list(zip(found, scenes, strict=True))
     top1 = [v.top(1)[0] == s.items[0].thing for v, s in pairs if len(s.items) == 1]
-    return (f"thing top-1 {mean(top1):.3f}  all present {mean([all_present(v, s) for v, s in pairs if s.items]):.3f}  "
-            f"relation {mean([relation_holds(v, s) for v, s in pairs if s.relation]):.3f}  "
-            f"place {mean([v.place == s.place for v, s in pairs if s.place is not None]):.3f}")
+    return (
+        f"thing top-1 {mean(top1):.3f}  all present {mean([all_present(v, s) for v, s in pairs if s.items]):.3f}  "
+        f"relation {mean([relation_holds(v, s) for v, s in pairs if s.relation]):.3f}  "
+        f"place {mean([v.place == s.place for v, s in pairs if s.place is not None]):.3f}"
+    )
 
 
 def mean(values: list[bool]) -> float:
@@ -187,8 +214,9 @@ def main() -> None:
         mean_loss += (float(loss.detach()) - mean_loss) * 0.02
         if step % 200 == 0 or stage.progress >= 1:
             judge.eval()
-            stage.log(f"step {step}  loss {mean_loss:.3f}  "
-                      + held_out_accuracy(judge, painter, 16 if stage.small else 256))
+            stage.log(
+                f"step {step}  loss {mean_loss:.3f}  " + held_out_accuracy(judge, painter, 16 if stage.small else 256)
+            )
             judge.train()
             stage.save({"model": judge.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
 

@@ -58,8 +58,12 @@ def main() -> None:
             features.append(clip.picture(F.interpolate(pictures, size=SIDE, mode="area")).half().numpy())
         scenes += [scene_to_json(scene) for scene in part]
     path = stage.folder / f"shard-{seed}.npz"
-    np.savez(path.with_suffix(".partial.npz"), latents=np.concatenate(latents), features=np.concatenate(features),
-             scenes=np.array(scenes))
+    np.savez(
+        path.with_suffix(".partial.npz"),
+        latents=np.concatenate(latents),
+        features=np.concatenate(features),
+        scenes=np.array(scenes),
+    )
     os.replace(path.with_suffix(".partial.npz"), path)
     stage.log(f"{path.name}: {len(scenes)} scenes")
 

@@ -18,7 +18,8 @@ Colour = tuple[int, int, int]
 SKIES: dict[str, list[tuple[Colour, Colour]]] = {
     "day": [((92, 170, 240), (206, 234, 252)), ((110, 190, 246), (226, 242, 250)), ((80, 156, 226), (190, 222, 246))],
     "sunset": [((92, 70, 150), (255, 160, 90)), ((196, 84, 110), (255, 200, 120)), ((120, 80, 160), (250, 140, 110))],
-    "night": [((10, 14, 44), (40, 52, 104)), ((8, 10, 34), (30, 40, 86)), ((16, 20, 58), (52, 58, 110))]}
+    "night": [((10, 14, 44), (40, 52, 104)), ((8, 10, 34), (30, 40, 86)), ((16, 20, 58), (52, 58, 110))],
+}
 LIGHT = {"day": 1.0, "sunset": 0.82, "night": 0.42}  # how bright the land is
 
 
@@ -69,14 +70,17 @@ def stars(draw: ImageDraw.ImageDraw, rng: random.Random, number: int, depth: flo
         draw.ellipse([x - r, y - r, x + r, y + r], fill=rng.choice([(255, 255, 255), (255, 244, 200), (200, 220, 255)]))
 
 
-def cloud(draw: ImageDraw.ImageDraw, rng: random.Random, x: float, y: float, size: float,
-          fill: Colour = (255, 255, 255)) -> None:
+def cloud(
+    draw: ImageDraw.ImageDraw, rng: random.Random, x: float, y: float, size: float, fill: Colour = (255, 255, 255)
+) -> None:
     for dx, dy, r in ((-60, 8, 32), (-20, -12, 44), (30, -4, 40), (70, 12, 28)):
         draw.ellipse([x + size * (dx - r), y + size * (dy - r), x + size * (dx + r), y + size * (dy + r)], fill=fill)
 
 
 def space(rng: random.Random, time: str) -> Image.Image:
-    picture = gradient(*rng.choice([((10, 8, 32), (38, 20, 72)), ((6, 10, 30), (16, 36, 78)), ((14, 6, 36), (60, 24, 84))]))
+    picture = gradient(
+        *rng.choice([((10, 8, 32), (38, 20, 72)), ((6, 10, 30), (16, 36, 78)), ((14, 6, 36), (60, 24, 84))])
+    )
     glow = Image.new("RGB", (CANVAS, CANVAS))
     brush = ImageDraw.Draw(glow)
     for _ in range(3):
@@ -140,9 +144,16 @@ def mountains(rng: random.Random, time: str) -> Image.Image:
         base, light = CANVAS * 0.75, LIGHT[time]
         draw.polygon([(x - w, base), (x, y), (x + w, base)], fill=shade((116, 130, 160), rng, light))
         cap = 0.42
-        draw.polygon([(x - w * cap, y + (base - y) * cap), (x, y), (x + w * cap, y + (base - y) * cap),
-                      (x + w * 0.15, y + (base - y) * 0.3), (x - w * 0.12, y + (base - y) * 0.36)],
-                     fill=shade((246, 250, 255), rng, light, 4))
+        draw.polygon(
+            [
+                (x - w * cap, y + (base - y) * cap),
+                (x, y),
+                (x + w * cap, y + (base - y) * cap),
+                (x + w * 0.15, y + (base - y) * 0.3),
+                (x - w * 0.12, y + (base - y) * 0.36),
+            ],
+            fill=shade((246, 250, 255), rng, light, 4),
+        )
     draw.polygon(ridge(rng, 0.72, 0.02), fill=shade((236, 242, 250), rng, LIGHT[time], 6))
     return picture
 
@@ -152,7 +163,10 @@ def forest(rng: random.Random, time: str) -> Image.Image:
     for layer, (base, size) in enumerate(((0.66, 0.5), (0.74, 0.62))):
         for i in range(8):
             x = CANVAS * (i + rng.uniform(0.1, 0.9)) / 8
-            h, fill = CANVAS * size * rng.uniform(0.8, 1.1), shade((30 + 14 * layer, 110 + 16 * layer, 64), rng, LIGHT[time])
+            h, fill = (
+                CANVAS * size * rng.uniform(0.8, 1.1),
+                shade((30 + 14 * layer, 110 + 16 * layer, 64), rng, LIGHT[time]),
+            )
             y = CANVAS * base
             draw.rectangle([x - 7, y - h * 0.2, x + 7, y], fill=shade((110, 76, 48), rng, LIGHT[time]))
             for k in range(3):
@@ -219,8 +233,10 @@ def room(rng: random.Random, time: str) -> Image.Image:
     x = CANVAS * 0.7 - x + 40
     draw.rectangle([x, 90, x + 100, 170], fill=shade((150, 100, 70), rng))
     draw.rectangle([x + 8, 98, x + 92, 162], fill=shade(rng.choice([(240, 190, 110), (130, 180, 150)]), rng))
-    draw.ellipse([CANVAS * 0.12, CANVAS * 0.78, CANVAS * 0.88, CANVAS * 0.96],
-                 fill=shade(rng.choice([(200, 90, 90), (90, 130, 180), (226, 190, 140)]), rng))
+    draw.ellipse(
+        [CANVAS * 0.12, CANVAS * 0.78, CANVAS * 0.88, CANVAS * 0.96],
+        fill=shade(rng.choice([(200, 90, 90), (90, 130, 180), (226, 190, 140)]), rng),
+    )
     return picture
 
 
@@ -238,12 +254,24 @@ def road(rng: random.Random, time: str) -> Image.Image:
 
 
 PAINTERS: dict[str, Callable[[random.Random, str], Image.Image]] = {
-    "space": space, "underwater": underwater, "sea": sea, "beach": beach, "mountains": mountains, "forest": forest,
-    "desert": desert, "city": city, "meadow": meadow, "sky": open_sky, "room": room, "road": road}
+    "space": space,
+    "underwater": underwater,
+    "sea": sea,
+    "beach": beach,
+    "mountains": mountains,
+    "forest": forest,
+    "desert": desert,
+    "city": city,
+    "meadow": meadow,
+    "sky": open_sky,
+    "room": room,
+    "road": road,
+}
 
 
 def variants(key: str, time: str, number: int) -> np.ndarray:
     """(number, SIDE, SIDE, 3) uint8 variants of one place at one time; the same ones for the same arguments."""
     rng = random.Random(f"{key}|{time}")
-    return np.stack([np.asarray(PAINTERS[key](rng, time).resize((SIDE, SIDE), Image.Resampling.BOX))
-                     for _ in range(number)])
+    return np.stack(
+        [np.asarray(PAINTERS[key](rng, time).resize((SIDE, SIDE), Image.Resampling.BOX)) for _ in range(number)]
+    )

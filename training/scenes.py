@@ -57,16 +57,24 @@ class Painter:
         else:  # silence means a pale ground of any hue
             base = 255 - 44 * np.array([rng.random(), rng.random(), rng.random()], np.float32)
         ramp = np.linspace(1.03, 0.95, self.side, dtype=np.float32)[:, None, None]
-        return Image.fromarray(np.broadcast_to(np.clip(base * ramp, 0, 255), (self.side, self.side, 3)).astype(np.uint8))
+        return Image.fromarray(
+            np.broadcast_to(np.clip(base * ramp, 0, 255), (self.side, self.side, 3)).astype(np.uint8)
+        )
 
     def stands(self, scene: Scene, item: Item) -> bool:
-        return scene.place is not None and PLACES[scene.place].ground == "stand" and not THINGS[item.thing].float \
+        return (
+            scene.place is not None
+            and PLACES[scene.place].ground == "stand"
+            and not THINGS[item.thing].float
             and scene.relation != "above"
+        )
 
     def sprite(self, style: int, item: Item, rng: random.Random) -> Image.Image:
         code = THINGS[item.thing].code
         if self.extra and item.tint is None and rng.random() < self.extra:
-            sets = [s for s in self.others if code in self.sprites[s] and not (s == UNSEEN_SET and unseen_drawing(code))]
+            sets = [
+                s for s in self.others if code in self.sprites[s] and not (s == UNSEEN_SET and unseen_drawing(code))
+            ]
             if sets:
                 return Image.fromarray(self.sprites[rng.choice(sets)][code])
         name = STYLES[style if style in self.styles else self.styles[0]].set
@@ -120,13 +128,22 @@ def main() -> None:
     stage = Stage.from_arguments("scenes", __doc__, minutes=5)
     target = stage.folder / "places.npz"
     if not target.exists():
-        pools = {f"{place.key}.{time.key}": places.variants(place.key, time.key, 2 if stage.small else VARIANTS[time.key])
-                 for place in PLACES for time in TIMES}
+        pools = {
+            f"{place.key}.{time.key}": places.variants(place.key, time.key, 2 if stage.small else VARIANTS[time.key])
+            for place in PLACES
+            for time in TIMES
+        }
         np.savez(target, **pools)
     painter, rng = Painter(stage.runs), random.Random(7)
     scenes = [sample(rng, keep_held_out=True) for _ in range(64)]
-    contact_sheet([captioned(painter.paint(s, rng).resize((192, 192)), ("* " if held_out(s) else "") + describe(s))
-                   for s in scenes], 8, stage.folder / "scenes.png")
+    contact_sheet(
+        [
+            captioned(painter.paint(s, rng).resize((192, 192)), ("* " if held_out(s) else "") + describe(s))
+            for s in scenes
+        ],
+        8,
+        stage.folder / "scenes.png",
+    )
     stage.log(f"painted {len(scenes)} scenes on {len(PLACES)} places")
 
 

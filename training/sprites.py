@@ -38,8 +38,12 @@ class Package:
         """Download once, check the hash, return the tarball's path."""
         path = folder / f"{self.name.strip('@').replace('/', '-')}-{self.version}.tgz"
         if not path.exists():
-            subprocess.run(["npm", "pack", "--silent", f"{self.name}@{self.version}"], cwd=folder, check=True,
-                           stdout=subprocess.DEVNULL)
+            subprocess.run(
+                ["npm", "pack", "--silent", f"{self.name}@{self.version}"],
+                cwd=folder,
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != self.sha256:
             path.unlink()
@@ -48,21 +52,35 @@ class Package:
 
 
 PACKAGES = [
-    Package("fluent-flat", "@iconify-json/fluent-emoji-flat", "1.2.6",
-            "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175"),
-    Package("fluent-3d", "@lobehub/fluent-emoji-3d", "1.1.0",
-            "c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58"),
-    Package("noto", "@iconify-json/noto", "1.2.9",
-            "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad"),
-    Package("twemoji", "@iconify-json/twemoji", "1.2.5",
-            "19046dff7d8707ce96212ec86468b36ac5f8e60409629dd13f809265c6d0ebb7"),
-    Package("noto-v1", "@iconify-json/noto-v1", "1.2.5",
-            "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37"),
-    Package("emojione", "@iconify-json/emojione", "1.2.3",
-            "26a14f44284407e8bcde91799388dca2bfd91dbcd55a97f425524a1c5b73610e"),
+    Package(
+        "fluent-flat",
+        "@iconify-json/fluent-emoji-flat",
+        "1.2.6",
+        "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175",
+    ),
+    Package(
+        "fluent-3d",
+        "@lobehub/fluent-emoji-3d",
+        "1.1.0",
+        "c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
+    ),
+    Package("noto", "@iconify-json/noto", "1.2.9", "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad"),
+    Package(
+        "twemoji", "@iconify-json/twemoji", "1.2.5", "19046dff7d8707ce96212ec86468b36ac5f8e60409629dd13f809265c6d0ebb7"
+    ),
+    Package(
+        "noto-v1", "@iconify-json/noto-v1", "1.2.5", "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37"
+    ),
+    Package(
+        "emojione",
+        "@iconify-json/emojione",
+        "1.2.3",
+        "26a14f44284407e8bcde91799388dca2bfd91dbcd55a97f425524a1c5b73610e",
+    ),
 ]
-LABELS = Package("labels", "emojibase-data", "17.0.0",
-                 "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a")
+LABELS = Package(
+    "labels", "emojibase-data", "17.0.0", "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a"
+)
 
 
 def bare(code: str) -> str:
@@ -95,7 +113,7 @@ def iconify_svgs(path: Path, names: dict[str, set[str]]) -> Iterator[tuple[str, 
         chars = members.get("package/chars.json")
         by_code = json.load(tar.extractfile(chars)) if chars else {}  # type: ignore[arg-type]
     by_code = {bare(code): name for code, name in by_code.items()}
-    known = {**{name: icon for name, icon in icons["icons"].items()}}
+    known = dict(icons["icons"])
     for alias, parent in icons.get("aliases", {}).items():
         known.setdefault(alias, icons["icons"].get(parent["parent"]))
     for thing in THINGS:
@@ -143,7 +161,8 @@ def trimmed(picture: Image.Image) -> np.ndarray:
 
 def rasterise(package: Package, folder: Path, names: dict[str, set[str]]) -> dict[str, np.ndarray]:
     read: Callable[..., Iterator[tuple[str, Image.Image]]] = (
-        fluent_3d_pictures if package.set == "fluent-3d" else iconify_pictures)
+        fluent_3d_pictures if package.set == "fluent-3d" else iconify_pictures
+    )
     return {code: trimmed(p) for code, p in read(package.fetch(folder), names) if p.getbbox() and not framed(p)}
 
 
@@ -157,9 +176,14 @@ def main() -> None:
             np.savez(target, **rasterise(package, stage.folder, names))
         drawings = np.load(target)
         missing = [t.en[0] for t in THINGS if t.code not in drawings]
-        stage.log(f"{package.set}: {len(drawings.files)} of {len(THINGS)} things; missing: {', '.join(missing) or 'none'}")
-        contact_sheet([Image.fromarray(drawings[c]).resize((64, 64)) for c in drawings.files], 12,
-                      stage.folder / f"{package.set}.png")
+        stage.log(
+            f"{package.set}: {len(drawings.files)} of {len(THINGS)} things; missing: {', '.join(missing) or 'none'}"
+        )
+        contact_sheet(
+            [Image.fromarray(drawings[c]).resize((64, 64)) for c in drawings.files],
+            12,
+            stage.folder / f"{package.set}.png",
+        )
 
 
 if __name__ == "__main__":

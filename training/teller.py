@@ -23,10 +23,23 @@ END, SEE = "</s>", "<see>"
 
 def build(stage: Stage, vocabulary: int) -> T5ForConditionalGeneration:
     depth, width = (1, 64) if stage.small else (3, 256)
-    return T5ForConditionalGeneration(T5Config(
-        vocab_size=vocabulary, d_model=width, d_kv=width // 4, d_ff=2 * width, num_layers=depth, num_decoder_layers=depth,
-        num_heads=4, dropout_rate=0.0, feed_forward_proj="gated-gelu", pad_token_id=0, eos_token_id=1,
-        decoder_start_token_id=0, tie_word_embeddings=True))
+    return T5ForConditionalGeneration(
+        T5Config(
+            vocab_size=vocabulary,
+            d_model=width,
+            d_kv=width // 4,
+            d_ff=2 * width,
+            num_layers=depth,
+            num_decoder_layers=depth,
+            num_heads=4,
+            dropout_rate=0.0,
+            feed_forward_proj="gated-gelu",
+            pad_token_id=0,
+            eos_token_id=1,
+            decoder_start_token_id=0,
+            tie_word_embeddings=True,
+        )
+    )
 
 
 @torch.no_grad()
@@ -34,7 +47,7 @@ def fit_codebook(clip: Clip, tokenizer: Tokenizer, number: int) -> Tensor:
     """(levels, words, DIM): residual k-means over the features of `number` prompts."""
     rng = random.Random(5)
     texts = [prompts(sample(rng), rng, rng.choice(["en", "zh"])) for _ in range(number)]
-    z = torch.cat([clip.text(tokens_of(tokenizer, texts[i:i + 256]))[1] for i in range(0, number, 256)])
+    z = torch.cat([clip.text(tokens_of(tokenizer, texts[i : i + 256]))[1] for i in range(0, number, 256)])
     levels, residual = [], z
     for _ in range(CODES[0]):
         centres = residual[torch.randperm(number, generator=torch.Generator().manual_seed(0))[: CODES[1]]].clone()
@@ -83,8 +96,15 @@ def padded(lines: list[list[int]], fill: int) -> Tensor:
 
 
 @torch.no_grad()
-def exact(model: T5ForConditionalGeneration, clip: Clip, tokenizer: Tokenizer, codebook: Tensor, language: str,
-          unseen: bool = False, number: int = 128) -> float:
+def exact(
+    model: T5ForConditionalGeneration,
+    clip: Clip,
+    tokenizer: Tokenizer,
+    codebook: Tensor,
+    language: str,
+    unseen: bool = False,
+    number: int = 128,
+) -> float:
     """The share of prompts of held-out scenes whose description is letter for letter the canonical one."""
     rng = random.Random(77)
     scenes = [sample(rng, keep_held_out=True) for _ in range(number)]
@@ -125,7 +145,7 @@ def main() -> None:
         scenes = [sample(rng) for _ in range(number)]
         texts = [describe(s) if rng.random() < 0.05 else prompts(s, rng, rng.choice(["en", "zh"])) for s in scenes]
         ids = padded(source(texts, clip, tokenizer, codebook), 0)
-        labels = padded([e.ids + [1] for e in tokenizer.encode_batch([describe(s) for s in scenes])], -100)
+        labels = padded([[*e.ids, 1] for e in tokenizer.encode_batch([describe(s) for s in scenes])], -100)
         with torch.autocast("cpu", torch.bfloat16):
             loss = model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
         optimiser.zero_grad()
@@ -136,11 +156,15 @@ def main() -> None:
         mean_loss += (float(loss.detach()) - mean_loss) * 0.02
         if step % 250 == 0 or stage.progress >= 1:
             model.eval()
-            figures = [exact(model, clip, tokenizer, codebook, lang, unseen, 8 if stage.small else 128)
-                       for lang, unseen in (("en", False), ("zh", False), ("zh", True))]
+            figures = [
+                exact(model, clip, tokenizer, codebook, lang, unseen, 8 if stage.small else 128)
+                for lang, unseen in (("en", False), ("zh", False), ("zh", True))
+            ]
             model.train()
-            stage.log(f"step {step}  loss {mean_loss:.4f}  exact: English {figures[0]:.2f}, Chinese {figures[1]:.2f}, "
-                      f"unseen Chinese phrasing {figures[2]:.2f}")
+            stage.log(
+                f"step {step}  loss {mean_loss:.4f}  exact: English {figures[0]:.2f}, Chinese {figures[1]:.2f}, "
+                f"unseen Chinese phrasing {figures[2]:.2f}"
+            )
             stage.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
 
 

@@ -1,10 +1,10 @@
 """flashpaint (闪画): from a sentence, in English or Chinese, to a picture in real time.
 
-    from flashpaint import PaintRequest, Studio
+from flashpaint import PaintRequest, Studio
 
-    studio = Studio.open()
-    painting = studio.paint(PaintRequest("太空中的一只猫", seed=7))
-    painting.picture.save("cat.png")
+studio = Studio.open()
+painting = studio.paint(PaintRequest("太空中的一只猫", seed=7))
+painting.picture.save("cat.png")
 """
 
 from __future__ import annotations

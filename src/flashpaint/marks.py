@@ -30,17 +30,27 @@ XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 def parameters(painting: Painting) -> str:
     """The request as the line of text that existing galleries and viewers read under the key `parameters`."""
-    return (f"{painting.request.prompt}\nSteps: {painting.steps}, Sampler: Euler, CFG scale: {painting.guidance_scale:g}, "
-            f"Seed: {painting.seed}, Size: {painting.picture.width}x{painting.picture.height}, "
-            f"Model: {painting.used['model']}, Version: flashpaint {painting.used['version']}")
+    return (
+        f"{painting.request.prompt}\nSteps: {painting.steps}, Sampler: Euler, CFG scale: {painting.guidance_scale:g}, "
+        f"Seed: {painting.seed}, Size: {painting.picture.width}x{painting.picture.height}, "
+        f"Model: {painting.used['model']}, Version: flashpaint {painting.used['version']}"
+    )
 
 
 def record(painting: Painting) -> dict[str, Any]:
     """Our own account of the picture: enough to paint it again."""
     request = painting.request
-    return {"prompt": request.prompt, "description": painting.description, "seed": painting.seed,
-            "width": painting.picture.width, "height": painting.picture.height, "steps": painting.steps,
-            "guidance_scale": painting.guidance_scale, "describe": request.describe, "used": dict(painting.used)}
+    return {
+        "prompt": request.prompt,
+        "description": painting.description,
+        "seed": painting.seed,
+        "width": painting.picture.width,
+        "height": painting.picture.height,
+        "steps": painting.steps,
+        "guidance_scale": painting.guidance_scale,
+        "describe": request.describe,
+        "used": dict(painting.used),
+    }
 
 
 def label(painting: Painting) -> dict[str, str]:
@@ -95,8 +105,9 @@ def write(content: bytes, path: Path) -> Path:
         if scratch is not None:
             scratch.unlink(missing_ok=True)
         kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else OutputUnwritable
-        raise kind(f"{path} could not be written ({error.strerror}): free some space or choose another folder",
-                   param="out") from error
+        raise kind(
+            f"{path} could not be written ({error.strerror}): free some space or choose another folder", param="out"
+        ) from error
     return path
 
 

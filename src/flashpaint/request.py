@@ -24,8 +24,10 @@ def clean_prompt(prompt: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", prompt).split())
     for at, character in enumerate(text):
         if unicodedata.category(character) in ("Cc", "Cs"):
-            raise PromptUnreadable(f"character {at + 1} of the prompt is U+{ord(character):04X}, which is no text: "
-                                   "remove it", param="prompt")
+            raise PromptUnreadable(
+                f"character {at + 1} of the prompt is U+{ord(character):04X}, which is no text: remove it",
+                param="prompt",
+            )
     if all(unicodedata.category(character)[0] in "CZM" for character in text):
         raise PromptEmpty('the prompt is empty: say what to paint, for example "a cat in space"', param="prompt")
     if len(text) > PROMPT_LIMIT:
@@ -39,8 +41,9 @@ def check_number(name: str, value: float | None, low: float, high: float, whole:
         return
     kinds = (int,) if whole else (int, float)
     if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
-        raise OutOfRange(f"{name} is {value!r}: give {'a whole number' if whole else 'a number'} from {low} to {high}",
-                         param=name)
+        raise OutOfRange(
+            f"{name} is {value!r}: give {'a whole number' if whole else 'a number'} from {low} to {high}", param=name
+        )
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,21 @@ class Studio:
         with clock("decode"):
             pictures = [self.denoiser.decode(trajectory.latents)[0] for trajectory in trajectories]
         for request, description, seed, trajectory, picture in zip(
-                requests, descriptions, seeds, trajectories, pictures, strict=True):
-            yield Finished(Painting(picture, description, request, seed, trajectory.steps, trajectory.guidance_scale,
-                                    clock.seconds(), self._used(request), self.seer.notes_on(request.prompt)))
+            requests, descriptions, seeds, trajectories, pictures, strict=True
+        ):
+            yield Finished(
+                Painting(
+                    picture,
+                    description,
+                    request,
+                    seed,
+                    trajectory.steps,
+                    trajectory.guidance_scale,
+                    clock.seconds(),
+                    self._used(request),
+                    self.seer.notes_on(request.prompt),
+                )
+            )
 
     def _describe(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[str]:
         """The teller's description where one is asked for and given, else the prompt itself."""
@@ -95,8 +107,9 @@ class Studio:
             descriptions[k] = description or descriptions[k]
         return descriptions
 
-    def _trajectories(self, requests: Sequence[PaintRequest], descriptions: Sequence[str],
-                      seeds: Sequence[int]) -> list[Trajectory]:
+    def _trajectories(
+        self, requests: Sequence[PaintRequest], descriptions: Sequence[str], seeds: Sequence[int]
+    ) -> list[Trajectory]:
         spec, conditioning = self.denoiser.spec, self.denoiser.condition(descriptions)
         trajectories = []
         for k, (request, seed) in enumerate(zip(requests, seeds, strict=True)):
@@ -123,8 +136,12 @@ class Studio:
 
     def _used(self, request: PaintRequest) -> dict[str, str]:
         spec = self.denoiser.spec
-        return {"model": spec.name, "version": spec.version, "engine": self.denoiser.engine,
-                "teller": type(self.teller).__name__ if request.describe else "none"}
+        return {
+            "model": spec.name,
+            "version": spec.version,
+            "engine": self.denoiser.engine,
+            "teller": type(self.teller).__name__ if request.describe else "none",
+        }
 
 
 def size_of(request: PaintRequest, spec: DenoiserSpec) -> tuple[int, int]:
@@ -132,8 +149,10 @@ def size_of(request: PaintRequest, spec: DenoiserSpec) -> tuple[int, int]:
     width, height = request.width or spec.sides[0], request.height or spec.sides[0]
     if width not in spec.sides or height not in spec.sides:
         allowed = ", ".join(map(str, sorted(spec.sides)))
-        raise SizeUnsupported(f"{spec.name} paints sides of {allowed} pixels, not {width}x{height}: "
-                              f"try {spec.sides[0]}x{spec.sides[0]}", param="size")
+        raise SizeUnsupported(
+            f"{spec.name} paints sides of {allowed} pixels, not {width}x{height}: try {spec.sides[0]}x{spec.sides[0]}",
+            param="size",
+        )
     return width, height
 
 

@@ -18,8 +18,14 @@ from flashpaint.cli.terminal import half_blocks, iterm, kitty
 
 
 def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "flashpaint.cli", *arguments], cwd=cwd, capture_output=True, text=True,
-                          env={**os.environ, "COLUMNS": "200", **variables}, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "flashpaint.cli", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "200", **variables},
+        timeout=120,
+    )
 
 
 def test_a_prompt_becomes_a_file_and_its_story_is_told(tmp_path: Path) -> None:
@@ -50,16 +56,30 @@ def test_several_pictures_into_one_named_file_are_numbered(tmp_path: Path) -> No
     assert sorted(p.name for p in tmp_path.iterdir()) == ["star-1.png", "star-2.png"]
 
 
-@pytest.mark.parametrize(("arguments", "code"), [
-    (("paint", ""), "prompt_empty"), (("paint", " \t "), "prompt_empty"), (("paint", "x" * 10_000), "prompt_too_long"),
-    (("paint", "a\x07b"), "prompt_unreadable"), (("paint", "a", "--n", "0"), "out_of_range"),
-    (("paint", "a", "--n", "100000"), "out_of_range"), (("paint", "a", "--seed", "-1"), "out_of_range"),
-    (("paint", "a", "--steps", "0"), "out_of_range"), (("paint", "a", "--size", "big"), "out_of_range"),
-    (("paint", "a", "--size", "1000x1000"), "size_unsupported"), (("paint", "a", "--model", "nope"), "model_not_found"),
-    (("paint", "a", "--out", "no/where.png"), "output_unwritable"), (("paint", "a", "--out", "cat.gif"), "output_unwritable"),
-    (("paint", "--file", "missing.txt"), "out_of_range"), (("show", "missing.png"), "picture_unreadable"),
-    (("models", "nope"), "model_not_found")])
-def test_bad_input_is_one_line_on_stderr_and_leaves_nothing(tmp_path: Path, arguments: tuple[str, ...], code: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("paint", ""), "prompt_empty"),
+        (("paint", " \t "), "prompt_empty"),
+        (("paint", "x" * 10_000), "prompt_too_long"),
+        (("paint", "a\x07b"), "prompt_unreadable"),
+        (("paint", "a", "--n", "0"), "out_of_range"),
+        (("paint", "a", "--n", "100000"), "out_of_range"),
+        (("paint", "a", "--seed", "-1"), "out_of_range"),
+        (("paint", "a", "--steps", "0"), "out_of_range"),
+        (("paint", "a", "--size", "big"), "out_of_range"),
+        (("paint", "a", "--size", "1000x1000"), "size_unsupported"),
+        (("paint", "a", "--model", "nope"), "model_not_found"),
+        (("paint", "a", "--out", "no/where.png"), "output_unwritable"),
+        (("paint", "a", "--out", "cat.gif"), "output_unwritable"),
+        (("paint", "--file", "missing.txt"), "out_of_range"),
+        (("show", "missing.png"), "picture_unreadable"),
+        (("models", "nope"), "model_not_found"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_leaves_nothing(
+    tmp_path: Path, arguments: tuple[str, ...], code: str
+) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout == ""
@@ -99,8 +119,24 @@ def test_help_teaches_by_example(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_quietly_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "flashpaint.cli", "paint", "a cat", "--steps", "200", "--n", "50",
-                                "--out", str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "flashpaint.cli",
+            "paint",
+            "a cat",
+            "--steps",
+            "200",
+            "--n",
+            "50",
+            "--out",
+            str(tmp_path),
+        ],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("*.png")) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -45,8 +45,15 @@ def test_a_folder_that_is_no_model_is_not_found(tmp_path: Path) -> None:
         Studio.open("maxi")
 
 
-@pytest.mark.parametrize("break_it", [lambda m: m.pop("files"), lambda m: m.update(format=99),
-                                      lambda m: m["denoiser"].update(steps=0), lambda m: m.update(surprise=1)])
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda m: m.pop("files"),
+        lambda m: m.update(format=99),
+        lambda m: m["denoiser"].update(steps=0),
+        lambda m: m.update(surprise=1),
+    ],
+)
 def test_a_manifest_of_another_shape_is_damaged(model_copy: Path, break_it: object) -> None:
     path = model_copy / "manifest.json"
     manifest = json.loads(path.read_text())

@@ -56,7 +56,9 @@ def test_pausing_at_any_step_and_resuming_gives_the_uninterrupted_picture() -> N
         first = trajectory(denoiser, 5, 6)
         for _ in range(pause):
             tick(denoiser, [first])
-        resumed = Trajectory(first.latents.copy(), first.sigmas, first.conditioning, first.guidance_scale, first.position)
+        resumed = Trajectory(
+            first.latents.copy(), first.sigmas, first.conditioning, first.guidance_scale, first.position
+        )
         assert np.array_equal(finish(denoiser, resumed)[0], whole)
 
 

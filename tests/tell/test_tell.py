@@ -19,9 +19,17 @@ def test_codes_name_the_nearest_word_and_then_the_nearest_to_what_is_left() -> N
     assert code_words(codes) == [["<z0_0>", "<z1_1>"], ["<z0_1>", "<z1_0>"]]
 
 
-@pytest.mark.parametrize(("prompt", "description"), [
-    ("a cat in space", "a cat in space"), ("太空中的一只猫", "a cat in space"), ("海滩上的狗", "a dog on the beach"),
-    ("a puppy on a sandy beach", "a dog on the beach"), ("draw a panda", "a panda"), ("一个苹果，红色背景", "an apple on a red background")])
+@pytest.mark.parametrize(
+    ("prompt", "description"),
+    [
+        ("a cat in space", "a cat in space"),
+        ("太空中的一只猫", "a cat in space"),
+        ("海滩上的狗", "a dog on the beach"),
+        ("a puppy on a sandy beach", "a dog on the beach"),
+        ("draw a panda", "a panda"),
+        ("一个苹果，红色背景", "an apple on a red background"),
+    ],
+)
 def test_one_scene_has_one_description(studio: Studio, prompt: str, description: str) -> None:
     assert tell(studio, prompt) == [description]
 

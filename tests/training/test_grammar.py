@@ -1,4 +1,4 @@
-"""The grammar's laws: captions are true by construction, one scene has one description, and the held-out lists are fixed."""
+"""The grammar's laws: captions are true, one scene has one description, the held-out lists are fixed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_description_names_what_is_in_the_scene_and_a_training_scene_is_not_he
     told = describe(scene)
     for item in scene.items:
         assert THINGS[item.thing].en[0].split()[-1].removesuffix("y") in told
-        assert 0 < item.cx - item.size / 2 + 0.06
+        assert item.cx - item.size / 2 + 0.06 > 0
         assert item.cx + item.size / 2 - 0.06 < 1
     if scene.place is not None:
         assert PLACES[scene.place].en[0] in told or PLACES[scene.place].terse[0] in told

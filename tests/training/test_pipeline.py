@@ -18,8 +18,13 @@ STAGES = ["sprites", "scenes", "autoencoder", "clip", "latents", "denoiser", "te
 
 
 def run(stage: str, runs: Path) -> str:
-    done = subprocess.run([sys.executable, "-m", f"training.{stage}", "--small", "--runs", str(runs)], cwd=ROOT,
-                          env={**os.environ, "PYTHONPATH": "."}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", f"training.{stage}", "--small", "--runs", str(runs)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, f"{stage}: {done.stderr[-2000:]}"
     return done.stdout
 

@@ -35,8 +35,12 @@ class Report:
         console.print(f"machine: {machine()}")
 
     def write_json(self, path: Path) -> None:
-        found = {"command": self.command, "when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(),
-                 "figures": {name: round(value, 4) for name, value in self.figures.items()}}
+        found = {
+            "command": self.command,
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine(),
+            "figures": {name: round(value, 4) for name, value in self.figures.items()},
+        }
         path.write_text(json.dumps(found, indent=1) + "\n")
 
     def write_plot(self, path: Path) -> None:

@@ -17,8 +17,16 @@ from flashpaint.bench.report import Report
 from flashpaint.request import Finished, Painting, PaintRequest, Preview
 from flashpaint.studio import Studio
 
-PROMPTS = ["a cat in space", "海滩上的一只狗", "a red car on the road at night", "森林里的机器人",
-           "a castle in the snowy mountains", "天空中的两个气球", "a fish under the sea, 3d render", "城市里的熊猫"]
+PROMPTS = [
+    "a cat in space",
+    "海滩上的一只狗",
+    "a red car on the road at night",
+    "森林里的机器人",
+    "a castle in the snowy mountains",
+    "天空中的两个气球",
+    "a fish under the sea, 3d render",
+    "城市里的熊猫",
+]
 
 
 def stages(runs: int = 24, cold_runs: int = 5, tick: Callable[[], None] = lambda: None) -> Report:
@@ -39,14 +47,28 @@ def stages(runs: int = 24, cold_runs: int = 5, tick: Callable[[], None] = lambda
             tick()
     previews = [_first_preview(studio, request) for request in requests[:8]]
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rows = [("full path to PNG", *_percentiles(warm)), ("first preview", *_percentiles(previews)),
-            *((stage, *_percentiles([p.timings[stage] for p in paintings]))
-              for stage in ("see", "tell", "condition", "denoise", "decode"))]
+    rows = [
+        ("full path to PNG", *_percentiles(warm)),
+        ("first preview", *_percentiles(previews)),
+        *(
+            (stage, *_percentiles([p.timings[stage] for p in paintings]))
+            for stage in ("see", "tell", "condition", "denoise", "decode")
+        ),
+    ]
     p50 = {name: value for name, value, _ in rows}
-    figures = {"cold_cli_s": statistics.median(cold), "warm_p50_ms": rows[0][1], "warm_p95_ms": rows[0][2],
-               "first_preview_ms": p50["first preview"], "denoise_step_ms": p50["denoise"] / paintings[0].steps,
-               "single_step_ms": _single_step(studio), "decode_ms": p50["decode"], "tell_ms": p50["tell"],
-               "see_ms": p50["see"], "rss_mb": rss, "installed_mb": installed_mb()}
+    figures = {
+        "cold_cli_s": statistics.median(cold),
+        "warm_p50_ms": rows[0][1],
+        "warm_p95_ms": rows[0][2],
+        "first_preview_ms": p50["first preview"],
+        "denoise_step_ms": p50["denoise"] / paintings[0].steps,
+        "single_step_ms": _single_step(studio),
+        "decode_ms": p50["decode"],
+        "tell_ms": p50["tell"],
+        "see_ms": p50["see"],
+        "rss_mb": rss,
+        "installed_mb": installed_mb(),
+    }
     return Report("flashpaint bench stages", figures, rows)
 
 
@@ -59,8 +81,22 @@ def _measured(tick: Callable[[], None], action: Callable[[], None]) -> float:
 
 def _cold_process() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "flashpaint.cli", "paint", "a cat in space", "--seed", "7", "--out",
-                        f"{folder}/cat.png"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "flashpaint.cli",
+                "paint",
+                "a cat in space",
+                "--seed",
+                "7",
+                "--out",
+                f"{folder}/cat.png",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 def _first_preview(studio: Studio, request: PaintRequest) -> float:
@@ -77,8 +113,10 @@ def _single_step(studio: Studio, runs: int = 20) -> float:
     spec = studio.denoiser.spec
     latents = np.zeros((1, spec.latent_channels, *(spec.sides[0] // spec.downscale,) * 2), np.float32)
     conditioning, sigmas = studio.denoiser.condition(["a cat"]), np.ones(1, np.float32)
-    spent = [_measured(lambda: None, lambda: void(studio.denoiser.denoise(latents, sigmas, conditioning)))
-             for _ in range(runs)]
+    spent = [
+        _measured(lambda: None, lambda: void(studio.denoiser.denoise(latents, sigmas, conditioning)))
+        for _ in range(runs)
+    ]
     return statistics.median(spent) * 1000
 
 

@@ -37,8 +37,9 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
   flashpaint bench stages                             how fast this machine is
 """
 
-app = typer.Typer(help=HELP, rich_markup_mode="rich", no_args_is_help=True, add_completion=False,
-                  pretty_exceptions_enable=False)
+app = typer.Typer(
+    help=HELP, rich_markup_mode="rich", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 app.command(no_args_is_help=True)(paint)
 app.command()(show)
 app.command()(models)
@@ -55,8 +56,9 @@ def _version(wanted: bool) -> None:
 def options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
-                                          help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     context.obj = debug
 
@@ -69,7 +71,8 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"[bold red]error[/] ({error.code}): {_plain(error.message)}")
+            f"[bold red]error[/] ({error.code}): {_plain(error.message)}"
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted: nothing half-written is left", file=sys.stderr)

@@ -18,7 +18,9 @@ class Benchmark(StrEnum):
 
 
 def bench(
-    name: Annotated[Benchmark, typer.Argument(help="stages: one picture, warm and cold, stage by stage.")] = Benchmark.stages,
+    name: Annotated[
+        Benchmark, typer.Argument(help="stages: one picture, warm and cold, stage by stage.")
+    ] = Benchmark.stages,
     runs: Annotated[int, typer.Option(help="Warm pictures to measure.", min=4, max=1000)] = 24,
     json: Annotated[Path | None, typer.Option(help="Write command, machine and figures to this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the table as a PNG (needs flashpaint[bench]).")] = None,
@@ -32,11 +34,11 @@ def bench(
 
         if importlib.util.find_spec("matplotlib") is None:
             raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")
-    from flashpaint.bench.stages import stages
+    from flashpaint.bench.stages import stages, void
 
     cold = 5
     steps = iter(track(range(runs + cold + 1), description=name, console=Console(stderr=True), transient=True))
-    report = stages(runs, cold, lambda: next(steps, None) and None)
+    report = stages(runs, cold, lambda: void(next(steps, None)))
     report.print()
     if json is not None:
         report.write_json(json)

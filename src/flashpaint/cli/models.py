@@ -37,7 +37,10 @@ def models(
         console = Console()
         console.print(table)
         shape = folder.manifest.denoiser
-        console.print(f"licence: {folder.manifest.licence}\npaints sides of {', '.join(map(str, shape.sides))} pixels in "
-                      f"{shape.steps} steps at guidance {shape.guidance_scale:g}", highlight=False)
+        console.print(
+            f"licence: {folder.manifest.licence}\npaints sides of {', '.join(map(str, shape.sides))} pixels in "
+            f"{shape.steps} steps at guidance {shape.guidance_scale:g}",
+            highlight=False,
+        )
     if damaged:
         raise damaged

@@ -24,10 +24,16 @@ MOST = 64  # pictures of one prompt
 
 
 def paint(
-    prompts: Annotated[list[str] | None, typer.Argument(help="What to paint, in English or Chinese; each in quotes.",
-                                                        metavar="PROMPT...", show_default=False)] = None,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="What to paint, in English or Chinese; each in quotes.", metavar="PROMPT...", show_default=False
+        ),
+    ] = None,
     file: Annotated[Path | None, typer.Option(help="Read prompts from a UTF-8 text file, one a line.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed paints the same picture. [default: a fresh one]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed paints the same picture. [default: a fresh one]")
+    ] = None,
     n: Annotated[int, typer.Option(help=f"Pictures of each prompt, 1 to {MOST}; seeds count up.")] = 1,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels. [default: the model's]")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the model's]")] = None,
@@ -49,8 +55,11 @@ def paint(
     texts = [*(prompts or []), *read_prompts(file)]
     if not texts:
         raise PromptEmpty('say what to paint, for example: flashpaint paint "a cat in space"', param="prompt")
-    wanted = [PaintRequest(text, None if seed is None else seed + k, width, height, steps, guidance, describe)
-              for text in texts for k in range(n)]
+    wanted = [
+        PaintRequest(text, None if seed is None else seed + k, width, height, steps, guidance, describe)
+        for text in texts
+        for k in range(n)
+    ]
     paths = output_paths(wanted, out, overwrite)
     console = Console(stderr=True, highlight=False)
     preview = show if show is not None else (sys.stdout.isatty() and not as_json)
@@ -68,7 +77,12 @@ def paint_one(studio: object, request: PaintRequest, console: Console) -> Painti
     from flashpaint.studio import Studio
 
     assert isinstance(studio, Studio)
-    columns = (TextColumn("[bold]{task.description:<8}"), BarColumn(28), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("[bold]{task.description:<8}"),
+        BarColumn(28),
+        TextColumn("{task.fields[said]}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("see", total=None, said=escape(request.prompt[:60]))
         for event in studio.stream(request, previews=False):
@@ -84,8 +98,17 @@ def paint_one(studio: object, request: PaintRequest, console: Console) -> Painti
 def tell(painting: Painting, path: Path, console: Console, preview: bool, as_json: bool) -> None:
     """What was painted, for a person or as JSON."""
     if as_json:
-        print(json.dumps({"file": str(path), **marks.record(painting), "notes": list(painting.notes),
-                          "seconds": {k: round(v, 4) for k, v in painting.timings.items()}}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {
+                    "file": str(path),
+                    **marks.record(painting),
+                    "notes": list(painting.notes),
+                    "seconds": {k: round(v, 4) for k, v in painting.timings.items()},
+                },
+                ensure_ascii=False,
+            )
+        )
         return
     if preview:
         from flashpaint.cli.terminal import draw
@@ -93,14 +116,17 @@ def tell(painting: Painting, path: Path, console: Console, preview: bool, as_jso
         draw(painting.picture)
     out = Console(highlight=False, soft_wrap=True)
     spent = "  ".join(f"{stage} {seconds * 1000:.0f} ms" for stage, seconds in painting.timings.items())
-    out.print(f"[bold]{escape(str(path))}[/]\n  {escape(painting.request.prompt)}  →  [italic]{escape(painting.description)}[/]"
-              f"\n  seed {painting.seed}  {painting.steps} steps  {spent}")
+    out.print(
+        f"[bold]{escape(str(path))}[/]\n"
+        f"  {escape(painting.request.prompt)}  →  [italic]{escape(painting.description)}[/]"
+        f"\n  seed {painting.seed}  {painting.steps} steps  {spent}"
+    )
     for note in painting.notes:
         console.print(f"  note: {escape(note)}")
 
 
 def parse_size(size: str | None) -> tuple[int | None, int | None]:
-    """"256x256" or "256" -> (width, height); OutOfRange when it is neither."""
+    """ "256x256" or "256" -> (width, height); OutOfRange when it is neither."""
     if size is None:
         return None, None
     found = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", size.strip().lower())
@@ -115,19 +141,17 @@ def read_prompts(file: Path | None) -> list[str]:
     try:
         lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise OutOfRange(f"{file} cannot be read as UTF-8 text ({error}): give a file of prompts, one a line",
-                         param="file") from error
+        raise OutOfRange(
+            f"{file} cannot be read as UTF-8 text ({error}): give a file of prompts, one a line", param="file"
+        ) from error
     return [line for line in lines if line.strip()]
 
 
 def output_paths(requests: Sequence[PaintRequest], out: Path | None, overwrite: bool) -> list[Path]:
     """Where each picture goes, checked before any is painted: one file, or names of their own in a folder."""
     if out is not None and out.suffix and not out.is_dir():
-        if len(requests) > 1:
-            out.parent.is_dir() or marks.check_output(out)
-            paths = [out.with_stem(f"{out.stem}-{k + 1}") for k in range(len(requests))]
-        else:
-            paths = [out]
+        many = len(requests) > 1
+        paths = [out.with_stem(f"{out.stem}-{k + 1}") if many else out for k in range(len(requests))]
         for path in paths:
             marks.check_output(path, overwrite)
         return paths
@@ -149,5 +173,3 @@ def slug(prompt: str) -> str:
     """A file name of the prompt's own letters, any script."""
     kept = "".join(c if unicodedata.category(c)[0] in "LN" else "-" for c in prompt.lower())
     return re.sub("-+", "-", kept).strip("-")[:40] or "painting"
-
-

@@ -35,8 +35,10 @@ def kitty(picture: Image.Image) -> str:
     """Kitty's graphics protocol: PNG in chunks of 4,096 bytes."""
     content = png(picture)
     parts = [content[i : i + 4096] for i in range(0, len(content), 4096)]
-    return "".join(f"\033_G{'a=T,f=100,' if k == 0 else ''}m={int(k < len(parts) - 1)};{part}\033\\"
-                   for k, part in enumerate(parts))
+    return "".join(
+        f"\033_G{'a=T,f=100,' if k == 0 else ''}m={int(k < len(parts) - 1)};{part}\033\\"
+        for k, part in enumerate(parts)
+    )
 
 
 def iterm(picture: Image.Image) -> str:
@@ -52,7 +54,8 @@ def half_blocks(picture: Image.Image, columns: int = COLUMNS) -> str:
         cells = []
         for x in range(columns):
             top, bottom = small.getpixel((x, y)), small.getpixel((x, y + 1))
-            assert isinstance(top, tuple) and isinstance(bottom, tuple)
+            assert isinstance(top, tuple)
+            assert isinstance(bottom, tuple)
             cells.append("\033[38;2;{};{};{}m\033[48;2;{};{};{}m▀".format(*top, *bottom))
         lines.append("".join(cells) + "\033[0m")
     return "\n".join(lines)

@@ -25,8 +25,10 @@ class ModelFolder:
         """
         path = EMBEDDED.get(str(model), Path(model))
         if not (path / "manifest.json").is_file():
-            raise ModelNotFound(f"there is no model {str(model)!r}: name one of {', '.join(EMBEDDED)} or a folder with "
-                                "a manifest.json", param="model")
+            raise ModelNotFound(
+                f"there is no model {str(model)!r}: name one of {', '.join(EMBEDDED)} or a folder with a manifest.json",
+                param="model",
+            )
         folder = cls(path, read_manifest(path / "manifest.json"))
         if verify:
             folder.verify()
@@ -44,13 +46,16 @@ class ModelFolder:
         if not path.is_file():
             raise ModelDamaged(f"{self.manifest.name}: {name} is missing: {remedy}", param="model")
         if (size := path.stat().st_size) != entry.bytes:
-            raise ModelDamaged(f"{self.manifest.name}: {name} has {size} bytes, not {entry.bytes}: {remedy}",
-                               param="model")
+            raise ModelDamaged(
+                f"{self.manifest.name}: {name} has {size} bytes, not {entry.bytes}: {remedy}", param="model"
+            )
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != entry.sha256:
-            raise ModelDamaged(f"{self.manifest.name}: {name} hashes to {found[:12]}…, not {entry.sha256[:12]}…: "
-                               f"{remedy}", param="model")
+            raise ModelDamaged(
+                f"{self.manifest.name}: {name} hashes to {found[:12]}…, not {entry.sha256[:12]}…: {remedy}",
+                param="model",
+            )
 
     def file(self, name: str) -> Path:
         """The path of one of the manifest's files; ModelDamaged when the manifest does not name it."""

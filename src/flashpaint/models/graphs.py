@@ -1,4 +1,4 @@
-"""Runs ONNX graphs in OpenVINO: compiled once a process, named inputs in, named outputs out. Knows no model's meaning."""
+"""Runs ONNX graphs in OpenVINO: compiled once a process, arrays by name in and out. Knows no model's meaning."""
 
 from __future__ import annotations
 

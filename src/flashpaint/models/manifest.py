@@ -35,7 +35,7 @@ class LatentShape(_Strict):
 
 
 class DenoiserShape(_Strict):
-    """sides: the widths and heights it paints. guidance_interval: the sigmas between which guidance is worth its step."""
+    """sides: the widths and heights it paints. guidance_interval: the sigmas between which guidance pays."""
 
     noise: Literal["flow"]
     shift: float = Field(gt=0)
@@ -70,5 +70,6 @@ def read_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ModelDamaged(f"{path} is not a manifest of format 1 ({where}: {first['msg']}): "
-                           "install the model again", param="model") from error
+        raise ModelDamaged(
+            f"{path} is not a manifest of format 1 ({where}: {first['msg']}): install the model again", param="model"
+        ) from error

@@ -60,8 +60,11 @@ class Conditioning:
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
         """One batch of several."""
-        return Conditioning(np.concatenate([p.states for p in parts]), np.concatenate([p.mask for p in parts]),
-                            np.concatenate([p.pooled for p in parts]))
+        return Conditioning(
+            np.concatenate([p.states for p in parts]),
+            np.concatenate([p.mask for p in parts]),
+            np.concatenate([p.pooled for p in parts]),
+        )
 
 
 class Denoiser(Protocol):

@@ -34,8 +34,13 @@ class MiniDenoiser:
         return Conditioning(found["states"], (tokens != PADDING).astype(np.float32), found["pooled"])
 
     def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:
-        return self._denoiser(latents=latents, sigmas=sigmas, states=conditioning.states, mask=conditioning.mask,
-                              pooled=conditioning.pooled)["x0"]
+        return self._denoiser(
+            latents=latents,
+            sigmas=sigmas,
+            states=conditioning.states,
+            mask=conditioning.mask,
+            pooled=conditioning.pooled,
+        )["x0"]
 
     def encode(self, images: Sequence[Image.Image]) -> Array:
         # opened on first use: painting from noise never encodes
@@ -53,6 +58,14 @@ def spec_of(folder: ModelFolder) -> DenoiserSpec:
     manifest = folder.manifest
     shape = manifest.denoiser
     return DenoiserSpec(
-        name=manifest.name, version=manifest.version, latent_channels=manifest.latents.channels,
-        downscale=manifest.latents.downscale, noise=shape.noise, shift=shape.shift, steps=shape.steps,
-        guidance_scale=shape.guidance_scale, guidance_interval=shape.guidance_interval, sides=tuple(shape.sides))
+        name=manifest.name,
+        version=manifest.version,
+        latent_channels=manifest.latents.channels,
+        downscale=manifest.latents.downscale,
+        noise=shape.noise,
+        shift=shape.shift,
+        steps=shape.steps,
+        guidance_scale=shape.guidance_scale,
+        guidance_interval=shape.guidance_interval,
+        sides=tuple(shape.sides),
+    )

@@ -23,4 +23,5 @@ def expand(values: Array, like: Array) -> Array:
 def mix(x0: Array, noise: Array, sigmas: Array, kind: Literal["flow", "sd"]) -> Array:
     """x at noise levels sigmas (n,). flow: (1 - sigma) x0 + sigma noise (Lipman et al. 2022); sd: x0 + sigma noise."""
     sigma = expand(sigmas, x0)
-    return (1 - sigma) * x0 + sigma * noise if kind == "flow" else x0 + sigma * noise
+    mixed: Array = (1 - sigma) * x0 + sigma * noise if kind == "flow" else x0 + sigma * noise
+    return mixed

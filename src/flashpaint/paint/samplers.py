@@ -17,4 +17,5 @@ def euler_step(x: Array, x0: Array, sigma: Array, sigma_next: Array) -> Array:
     x, x0: (n, ...). sigma > 0, sigma_next: (n,), one level a sample. Lands on x0 exactly where sigma_next is 0.
     """
     ratio = expand(sigma_next / sigma, x)
-    return x0 + ratio * (x - x0)
+    stepped: Array = x0 + ratio * (x - x0)
+    return stepped

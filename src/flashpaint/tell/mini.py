@@ -24,12 +24,15 @@ class MiniTeller:
         self._codebook = load_file(folder.file("codebook.safetensors"))["codebook"].astype(np.float32)
         self._max_tokens = folder.manifest.teller.max_tokens
         model = folder.file("teller/model.bin").parent
-        self._translator = ctranslate2.Translator(str(model), device="cpu", compute_type="int8",
-                                                  inter_threads=1, intra_threads=threads or 0)
+        self._translator = ctranslate2.Translator(
+            str(model), device="cpu", compute_type="int8", inter_threads=1, intra_threads=threads or 0
+        )
 
     def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[str]:
         codes = code_words(codes_of(np.stack([sight.z for sight in sights]), self._codebook))
-        sources = [[*self._words.pieces(prompt)[:PROMPT_TOKENS], SEE, *code, END]
-                   for prompt, code in zip(prompts, codes, strict=True)]
+        sources = [
+            [*self._words.pieces(prompt)[:PROMPT_TOKENS], SEE, *code, END]
+            for prompt, code in zip(prompts, codes, strict=True)
+        ]
         results = self._translator.translate_batch(sources, beam_size=1, max_decoding_length=self._max_tokens)
         return [self._words.join(result.hypotheses[0]) for result in results]
