@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from training.grammar import sample
 from training.run import Stage, contact_sheet, load
 from training.scenes import Painter
+from training.world import sample
 
 CHANNELS = 16
 DOWNSCALE = 16

@@ -17,10 +17,11 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor, nn
 
 from training.autoencoder import as_tensor
-from training.grammar import COLOURS, PLACES, THINGS, TINTS, Scene, describe, prompts, sample
+from training.grammar import describe, prompts
 from training.run import Stage, load
 from training.scenes import Painter
 from training.transformer import Layer, RMSNorm
+from training.world import COLOURS, PLACES, THINGS, TINTS, Scene, sample
 
 DIM = 256
 CONTEXT = 32

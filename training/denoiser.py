@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 from training.autoencoder import CHANNELS, Autoencoder, open_autoencoder
 from training.clip import CONTEXT, DIM, Clip, open_clip, tokens_of
-from training.grammar import Scene, describe, prompts
+from training.grammar import describe, prompts
 from training.latents import open_latents
 from training.run import Stage, contact_sheet, load
 from training.scenes import captioned
 from training.transformer import Attention, RMSNorm, SwiGLU
+from training.world import Scene
 
 GALLERY = [
     "a cat in space",

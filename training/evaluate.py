@@ -20,10 +20,11 @@ from torch import Tensor
 from flashpaint import PaintRequest, Studio
 from training.autoencoder import as_tensor
 from training.export import MINI
-from training.grammar import Scene, describe, prompts, sample
+from training.grammar import describe, prompts
 from training.judge import Judge, Verdict, all_present, mean, open_judge, relation_holds, verdicts
 from training.run import Stage, contact_sheet
 from training.scenes import Painter, captioned
+from training.world import Scene, sample
 
 COUNTS = {"single": 200, "place": 180, "pair": 120}
 LISTS_SHA256 = (

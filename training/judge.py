@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.autoencoder import as_tensor
-from training.grammar import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Scene, sample
 from training.run import Stage, load
 from training.scenes import Painter
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Scene, sample
 
 GRID = 8
 NOTHING = len(THINGS)

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 
 from training.autoencoder import as_tensor, open_autoencoder
 from training.clip import SIDE, open_clip
-from training.grammar import Item, Scene, sample
 from training.run import Stage
 from training.scenes import Painter
+from training.world import Item, Scene, sample
 
 
 def scene_to_json(scene: Scene) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from training import places
-from training.grammar import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Item, Scene, describe, held_out, sample
+from training.grammar import describe
 from training.run import RUNS, Stage, contact_sheet
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Item, Scene, held_out, sample
 
 VARIANTS = {"day": 48, "sunset": 20, "night": 24}
 UNSEEN_SET = "emojione"  # this artist's drawings of every tenth thing are seen by no training stage

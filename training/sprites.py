@@ -19,8 +19,8 @@ import numpy as np
 import resvg_py
 from PIL import Image
 
-from training.grammar import THINGS
 from training.run import Stage, contact_sheet
+from training.world import THINGS
 
 SIDE = 192
 

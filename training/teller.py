@@ -15,8 +15,9 @@ from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 
 from training.clip import CODES, DIM, Clip, open_clip, tokens_of
-from training.grammar import describe, prompts, sample
+from training.grammar import describe, prompts
 from training.run import Stage, load
+from training.world import sample
 
 END, SEE = "</s>", "<see>"
 
