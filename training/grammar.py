@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Item, Scene
 
