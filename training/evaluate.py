@@ -102,9 +102,9 @@ GALLERY = [
 Paint = Callable[[Sequence[str]], list[Image.Image]]
 
 
-def held_out_prompts(kind: str, number: int) -> list[tuple[Scene, str, str]]:
+def held_out_prompts(kind: str, number: int, series: str = "evaluate") -> list[tuple[Scene, str, str]]:
     """(scene, English prompt, Chinese prompt), always the same ones; half of the Chinese phrasings are held out too."""
-    rng = random.Random(f"evaluate {kind}")
+    rng = random.Random(f"{series} {kind}")
     found = []
     while len(found) < number:
         scene = sample(rng, kind, keep_held_out=True)
@@ -222,9 +222,9 @@ SWEEP = [
 
 
 def sweep(stage: Stage, studio: Studio, judge: Judge) -> None:
-    """Steps, guidance and its interval on 40 scenes a kind."""
+    """Steps, guidance, its interval and the shift, on 40 scenes a kind that no score is taken on."""
     default = studio.denoiser.spec
-    rows = {kind: held_out_prompts(kind, 6 if stage.small else 40) for kind in COUNTS}
+    rows = {kind: held_out_prompts(kind, 6 if stage.small else 40, "sweep") for kind in COUNTS}
     for steps, scale, interval, shift in SWEEP[: 2 if stage.small else None]:
         studio.denoiser.spec = dataclasses.replace(  # type: ignore[misc]
             default, steps=steps, guidance_scale=scale, guidance_interval=interval, shift=shift
