@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from training.run import Stage, contact_sheet, load
+from training.run import Stage, contact_sheet, load, resume_optimiser
 from training.scenes import Painter
 from training.world import sample
 
@@ -159,7 +159,7 @@ def main() -> None:
     step, batch, best_rate = 0, 4 if stage.small else 16, 1e-3
     if state := stage.resume():
         model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
+        resume_optimiser(optimiser, state)
         step = state["step"]
     test, rng, mean_loss = held_out_scenes(painter, 8 if stage.small else 64), random.Random(step), 0.0
     while stage.progress < 1:

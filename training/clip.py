@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from training.autoencoder import as_tensor
 from training.grammar import describe, prompts
-from training.run import Stage, load
+from training.run import Stage, load, resume_optimiser
 from training.scenes import Painter
 from training.transformer import Layer, RMSNorm
 from training.world import COLOURS, PLACES, THINGS, TINTS, Scene, sample
@@ -228,7 +228,7 @@ def main() -> None:
     step, number = 0, 16 if stage.small else 64
     if state := stage.resume():
         model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
+        resume_optimiser(optimiser, state)
         step = state["step"]
     if not stage.small:  # in place, so that the checkpoint keeps the plain names
         model.picture.compile()

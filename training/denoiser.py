@@ -20,7 +20,7 @@ from training.autoencoder import CHANNELS, Autoencoder, open_autoencoder
 from training.clip import CONTEXT, DIM, Clip, open_clip, tokens_of
 from training.grammar import describe, prompts
 from training.latents import open_latents
-from training.run import Stage, contact_sheet, load
+from training.run import Stage, contact_sheet, load, resume_optimiser
 from training.scenes import captioned
 from training.transformer import Attention, RMSNorm, SwiGLU
 from training.world import Scene
@@ -234,7 +234,7 @@ def main() -> None:
     step, size = 0, 4 if stage.small else 16
     if state := stage.resume():
         model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
+        resume_optimiser(optimiser, state)
         step = state["step"]
     average.load_state_dict(state["average"] if state else model.state_dict())
     stage.log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}M parameters, {len(scenes)} scenes")

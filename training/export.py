@@ -22,11 +22,14 @@ from transformers import PreTrainedTokenizerFast
 from training.autoencoder import CHANNELS, DOWNSCALE, Autoencoder, open_autoencoder
 from training.clip import CONTEXT, DIM, SIDE, open_clip
 from training.denoiser import Denoiser, open_denoiser
-from training.run import Stage
+from training.run import Stage, load
 from training.teller import END, open_codebook, open_teller
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
 SIDE_LATENTS = 16
+# what mini does not hold in a trainable form, kept for training.restore
+WEIGHTS = Path(__file__).parent / "weights"
+KEPT = ("teller", "judge")
 # chosen on the held-out prompts by training.evaluate --sweep
 PAINTING = {
     "noise": "flow",
@@ -77,7 +80,35 @@ def write_graph(model: nn.Module, inputs: dict[str, Tensor], outputs: list[str],
     )
     with tempfile.TemporaryDirectory() as scratch:
         program.save(f"{scratch}/graph.onnx")
-        onnx.save(halve(onnx.load(f"{scratch}/graph.onnx")), path)
+        onnx.save(halve(named(onnx.load(f"{scratch}/graph.onnx"), model)), path)
+
+
+def named(graph: onnx.ModelProto, model: nn.Module) -> onnx.ModelProto:
+    """Give weights that the exporter folded (transposed, sliced) their parameter's name: training.restore reads them.
+
+    A transposed one is called NAME.T.
+    """
+    there = {w.name: numpy_helper.to_array(w) for w in graph.graph.initializer}
+    renamed: dict[str, str] = {}
+    for name, parameter in model.named_parameters():
+        values = parameter.detach().numpy()
+        if name in there and there[name].shape == values.shape:
+            continue
+        for other, found in there.items():
+            if other in renamed or found.size != values.size or found.ndim == 0:
+                continue
+            if np.array_equal(found.reshape(-1), values.reshape(-1)):
+                renamed[other] = name
+            elif values.ndim == 2 and found.shape == values.T.shape and np.array_equal(found, values.T):
+                renamed[other] = f"{name}.T"
+            else:
+                continue
+            break
+    for weight in graph.graph.initializer:
+        weight.name = renamed.get(weight.name, weight.name)
+    for node in graph.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+    return graph
 
 
 def halve(graph: onnx.ModelProto) -> onnx.ModelProto:
@@ -140,6 +171,16 @@ def write_teller(stage: Stage, folder: Path) -> None:
         TransformersConverter(scratch).convert(str(folder / "teller"), quantization="int8", force=True)
 
 
+def keep(stage: Stage) -> None:
+    """Write the weights that mini does not hold, in fp16."""
+    WEIGHTS.mkdir(exist_ok=True)
+    for name in KEPT:
+        state = load(stage.of(name))
+        if state is not None:
+            halved = {k: v.half() if v.is_floating_point() else v for k, v in state["model"].items()}
+            save_file({k: v.clone().contiguous() for k, v in halved.items()}, WEIGHTS / f"{name}.safetensors")
+
+
 def write_manifest(stage: Stage, folder: Path) -> None:
     files = {
         str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
@@ -149,7 +190,7 @@ def write_manifest(stage: Stage, folder: Path) -> None:
     scores = stage.of("evaluate") / "scores.json"
     minutes = {
         name: round(torch.load(stage.of(name) / "checkpoint.pt", weights_only=True)["spent"], 1)
-        for name in ("clip", "autoencoder", "denoiser", "teller")
+        for name in ("clip", "autoencoder", "denoiser", "teller", "judge")
     }
     manifest = {
         "format": 1,
@@ -185,6 +226,8 @@ def main() -> None:
     if not scores_only:
         write_graphs(stage, folder)
         write_teller(stage, folder)
+        if not stage.small:
+            keep(stage)
     write_manifest(stage, folder)
 
 

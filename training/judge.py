@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.autoencoder import as_tensor
-from training.run import Stage, load
+from training.run import Stage, load, resume_optimiser
 from training.scenes import Painter
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Scene, sample
 
@@ -196,7 +196,7 @@ def main() -> None:
     step, number = 0, 8 if stage.small else 32
     if state := stage.resume():
         judge.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
+        resume_optimiser(optimiser, state)
         step = state["step"]
     rng, mean_loss = random.Random(f"judge {step}"), 8.0
     while stage.progress < 1:

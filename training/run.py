@@ -89,6 +89,12 @@ def load(folder: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
+def resume_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
+    """Take up the optimiser's state; restored weights come without one."""
+    if "optimiser" in state:
+        optimiser.load_state_dict(state["optimiser"])
+
+
 def contact_sheet(pictures: Sequence[Image.Image], columns: int, path: Path) -> None:
     """Lay equal-sized pictures out in a grid, on white."""
     width, height = pictures[0].size

@@ -16,7 +16,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from training.clip import CODES, DIM, Clip, open_clip, tokens_of
 from training.grammar import describe, prompts
-from training.run import Stage, load
+from training.run import Stage, load, resume_optimiser
 from training.world import sample
 
 END, SEE = "</s>", "<see>"
@@ -137,7 +137,7 @@ def main() -> None:
     step, number = 0, 8 if stage.small else 64
     if state := stage.resume():
         model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
+        resume_optimiser(optimiser, state)
         step = state["step"]
     rng, mean_loss = random.Random(f"teller {step}"), 4.0
     while stage.progress < 1:

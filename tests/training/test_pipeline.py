@@ -61,3 +61,18 @@ def test_scores_come_with_the_judges_own_accuracy(runs: Path) -> None:
         assert 0 <= scores[name] <= 1
         assert 0 <= scores[f"judge_{name}"] <= 1
     assert {"zh_over_en", "few_over_many", "kid"} <= set(scores)
+
+
+def test_exported_graphs_hold_the_trained_weights_for_training_to_go_on(runs: Path) -> None:
+    import torch
+
+    from training.denoiser import Denoiser
+    from training.restore import filled, weights_of
+    from training.run import load
+
+    restored, trained = Denoiser(32, 96, 1), Denoiser(32, 96, 1)
+    restored.load_state_dict(filled(restored, weights_of(runs / "export" / "mini" / "denoiser.onnx", "model.")))
+    trained.load_state_dict((load(runs / "denoiser") or {})["average"])
+    latents, sigmas = torch.randn(2, 16, 16, 16), torch.rand(2)
+    read = (torch.randn(2, 32, 256), torch.ones(2, 32), torch.randn(2, 256))
+    assert torch.allclose(restored(latents, sigmas, *read), trained(latents, sigmas, *read), atol=5e-3)
