@@ -104,6 +104,8 @@ def named(graph: onnx.ModelProto, model: nn.Module) -> onnx.ModelProto:
             else:
                 continue
             break
+        else:  # merged with an equal one: kept beside the graph, engines drop it
+            graph.graph.initializer.append(numpy_helper.from_array(values, name))
     for weight in graph.graph.initializer:
         weight.name = renamed.get(weight.name, weight.name)
     for node in graph.graph.node:
