@@ -89,13 +89,13 @@ def named(graph: onnx.ModelProto, model: nn.Module) -> onnx.ModelProto:
     A transposed one is called NAME.T.
     """
     there = {w.name: numpy_helper.to_array(w) for w in graph.graph.initializer}
-    renamed: dict[str, str] = {}
-    for name, parameter in model.named_parameters():
+    parameters, renamed = dict(model.named_parameters()), dict[str, str]()
+    for name, parameter in parameters.items():
         values = parameter.detach().numpy()
         if name in there and there[name].shape == values.shape:
             continue
         for other, found in there.items():
-            if other in renamed or found.size != values.size or found.ndim == 0:
+            if other in parameters or other in renamed or found.size != values.size or found.ndim == 0:
                 continue
             if np.array_equal(found.reshape(-1), values.reshape(-1)):
                 renamed[other] = name
