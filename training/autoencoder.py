@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from training.run import Stage, contact_sheet, load, resume_optimiser
+from training.run import Stage, contact_sheet, load, set_rate, take_up
 from training.scenes import Painter
 from training.world import sample
 
@@ -158,13 +158,10 @@ def main() -> None:
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4)
     step, batch, best_rate = 0, 4 if stage.small else 16, 1e-3
     if state := stage.resume():
-        model.load_state_dict(state["model"])
-        resume_optimiser(optimiser, state)
-        step = state["step"]
+        step = take_up(state, model, optimiser)
     test, rng, mean_loss = held_out_scenes(painter, 8 if stage.small else 64), random.Random(step), 0.0
     while stage.progress < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = best_rate * min(1, (step + 1) / 100) * max(0.01, 1 - stage.progress)
+        set_rate(optimiser, best_rate * min(1, (step + 1) / 100) * max(0.01, 1 - stage.progress))
         if stage.progress > 0.4:  # the latents' scale has settled: stop its estimate from shaking with each batch
             model.unit.eval()
         real = crops(painter, rng, batch)

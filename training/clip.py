@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from training.autoencoder import as_tensor
 from training.grammar import describe, prompts
-from training.run import Stage, load, resume_optimiser
+from training.run import Stage, load, set_rate, take_up
 from training.scenes import Painter
 from training.transformer import Layer, RMSNorm
 from training.world import COLOURS, PLACES, THINGS, TINTS, Scene, sample
@@ -227,16 +227,13 @@ def main() -> None:
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05)
     step, number = 0, 16 if stage.small else 64
     if state := stage.resume():
-        model.load_state_dict(state["model"])
-        resume_optimiser(optimiser, state)
-        step = state["step"]
+        step = take_up(state, model, optimiser)
     if not stage.small:  # in place, so that the checkpoint keeps the plain names
         model.picture.compile()
         model.text.compile(dynamic=True)
     rng, mean_loss = random.Random(step), 0.0
     while stage.progress < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = 1e-3 * min(1, (step + 1) / 200) * max(0.01, 1 - stage.progress)
+        set_rate(optimiser, 1e-3 * min(1, (step + 1) / 200) * max(0.01, 1 - stage.progress))
         with torch.autocast("cpu", torch.bfloat16):
             loss = loss_of(model, tokenizer, *batch(painter, rng, number))
         optimiser.zero_grad()

@@ -20,7 +20,7 @@ from training.autoencoder import CHANNELS, Autoencoder, open_autoencoder
 from training.clip import CONTEXT, DIM, Clip, open_clip, tokens_of
 from training.grammar import describe, prompts
 from training.latents import open_latents
-from training.run import Stage, contact_sheet, load, resume_optimiser
+from training.run import Stage, contact_sheet, load, set_rate, take_up
 from training.scenes import captioned
 from training.transformer import Attention, RMSNorm, SwiGLU
 from training.world import Scene
@@ -233,9 +233,7 @@ def main() -> None:
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     step, size = 0, 4 if stage.small else 16
     if state := stage.resume():
-        model.load_state_dict(state["model"])
-        resume_optimiser(optimiser, state)
-        step = state["step"]
+        step = take_up(state, model, optimiser)
     average.load_state_dict(state["average"] if state else model.state_dict())
     stage.log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}M parameters, {len(scenes)} scenes")
     weights = list(accumulate(weight_of(scene) for scene in scenes))
@@ -243,8 +241,7 @@ def main() -> None:
     while stage.progress < 1:
         # constant, then linear to zero over the last half of the budget
         rate = 1e-3 * min(1, (step + 1) / 300) * max(0.01, min(1, 2 * (1 - stage.progress)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(optimiser, rate)
         chosen = rng.choices(range(len(scenes)), cum_weights=weights, k=size)
         loss = flow_loss(model, clip, tokenizer, chosen, latents, features, scenes, rng)
         optimiser.zero_grad()

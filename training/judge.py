@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.autoencoder import as_tensor
-from training.run import Stage, load, resume_optimiser
+from training.run import Stage, load, set_rate, take_up
 from training.scenes import Painter
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Scene, sample
 
@@ -195,13 +195,10 @@ def main() -> None:
     optimiser = torch.optim.AdamW(judge.parameters(), lr=3e-3, weight_decay=0.02)
     step, number = 0, 8 if stage.small else 32
     if state := stage.resume():
-        judge.load_state_dict(state["model"])
-        resume_optimiser(optimiser, state)
-        step = state["step"]
+        step = take_up(state, judge, optimiser)
     rng, mean_loss = random.Random(f"judge {step}"), 8.0
     while stage.progress < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * min(1, (step + 1) / 100) * max(0.01, 1 - stage.progress)
+        set_rate(optimiser, 3e-3 * min(1, (step + 1) / 100) * max(0.01, 1 - stage.progress))
         scenes = [sample(rng) for _ in range(number)]
         pictures = disturbed(as_tensor([painter.paint(s, rng) for s in scenes]), rng)
         with torch.autocast("cpu", torch.bfloat16):

@@ -89,10 +89,18 @@ def load(folder: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
-def resume_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
-    """Take up the optimiser's state; restored weights come without one."""
+def take_up(state: dict[str, Any], model: Any, optimiser: Any) -> int:
+    """Fill model and optimiser from a checkpoint and return its step; restored weights come without an optimiser."""
+    model.load_state_dict(state["model"])
     if "optimiser" in state:
         optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])
+
+
+def set_rate(optimiser: Any, rate: float) -> None:
+    """Set the learning rate of all parameters."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
 
 
 def contact_sheet(pictures: Sequence[Image.Image], columns: int, path: Path) -> None:

@@ -16,7 +16,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from training.clip import CODES, DIM, Clip, open_clip, tokens_of
 from training.grammar import describe, prompts
-from training.run import Stage, load, resume_optimiser
+from training.run import Stage, load, set_rate, take_up
 from training.world import sample
 
 END, SEE = "</s>", "<see>"
@@ -136,13 +136,10 @@ def main() -> None:
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01)
     step, number = 0, 8 if stage.small else 64
     if state := stage.resume():
-        model.load_state_dict(state["model"])
-        resume_optimiser(optimiser, state)
-        step = state["step"]
+        step = take_up(state, model, optimiser)
     rng, mean_loss = random.Random(f"teller {step}"), 4.0
     while stage.progress < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 200) * max(0.01, 1 - stage.progress)
+        set_rate(optimiser, 2e-3 * min(1, (step + 1) / 200) * max(0.01, 1 - stage.progress))
         # two things and their order are the hardest to tell: they come more often than in pictures
         kinds = [rng.choice(["pair", "pair_place", None, None]) for _ in range(number)]
         scenes = [sample(rng, kind) for kind in kinds]
