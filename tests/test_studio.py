@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from flashpaint import Finished, FlashpaintError, PaintRequest, Preview, Progress, Studio, Told
 from flashpaint.errors import SizeUnsupported
+from flashpaint.tell.teller import Sight
 
 
 def test_a_sentence_becomes_a_picture_with_its_whole_account(studio: Studio) -> None:
@@ -56,6 +59,17 @@ def test_without_the_teller_the_prompt_itself_is_painted(studio: Studio) -> None
     painting = studio.paint(PaintRequest("a kitty in outer space", seed=1, steps=1, describe=False))
     assert painting.description == "a kitty in outer space"
     assert painting.used["teller"] == "none"
+
+
+def test_where_the_teller_says_nothing_the_prompt_is_painted_and_that_is_told(studio: Studio) -> None:
+    class Silent:
+        def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[str]:
+            return [""] * len(prompts)
+
+    painting = Studio(studio.seer, Silent(), studio.denoiser).paint(PaintRequest("a cat", seed=1, steps=1))
+    assert painting.description == "a cat"
+    assert painting.used["teller"] == "none"
+    assert any("no description" in note for note in painting.notes)
 
 
 def test_a_stream_tells_previews_and_finishes_in_order(studio: Studio) -> None:

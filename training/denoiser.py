@@ -15,12 +15,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from training.autoencoder import CHANNELS, Autoencoder, open_autoencoder
 from training.clip import CONTEXT, DIM, Clip, open_clip, tokens_of
 from training.grammar import describe, prompts
 from training.latents import open_latents
-from training.run import Stage, contact_sheet, load, set_rate, take_up
+from training.optimiser import Optimiser
+from training.run import Stage, contact_sheet, load, take_up
 from training.scenes import captioned
 from training.transformer import Attention, RMSNorm, SwiGLU
 from training.world import Scene
@@ -182,6 +184,7 @@ def open_denoiser(stage: Stage) -> Denoiser:
 
 # Latents of flat drawings hold little: what is painted is decided at high noise, so times lean that way.
 LOGIT_MEAN = 0.8
+BATCH = 64
 
 Condition = tuple[Tensor, Tensor, Tensor]
 
@@ -190,9 +193,9 @@ Condition = tuple[Tensor, Tensor, Tensor]
 def read_texts(clip: Clip, tokenizer: object, texts: list[str]) -> Condition:
     """states (n, 32, 256), mask (n, 32), pooled (n, 256), padded to CONTEXT."""
     tokens = tokens_of(tokenizer, texts)  # type: ignore[arg-type]
-    tokens = F.pad(tokens, (0, CONTEXT - tokens.shape[1]))
     states, pooled = clip.text(tokens)
-    return states.float(), (tokens != 0).float(), pooled
+    room = CONTEXT - tokens.shape[1]
+    return F.pad(states.float(), (0, 0, 0, room)), F.pad((tokens != 0).float(), (0, room)), pooled.float()
 
 
 def drop(condition: Condition, features: Tensor, rng: random.Random) -> Condition:
@@ -230,30 +233,31 @@ def main() -> None:
     latents, features, scenes = open_latents(stage)
     autoencoder, (clip, tokenizer) = open_autoencoder(stage), open_clip(stage)
     model, average = build(stage), build(stage)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    step, size = 0, 4 if stage.small else 16
+    optimiser = Optimiser(model, edges=("enter", "leave", "time", "pooled", "summary", "null", "position"))
+    step, size = 0, 4 if stage.small else BATCH
     if state := stage.resume():
         step = take_up(state, model, optimiser)
     average.load_state_dict(state["average"] if state else model.state_dict())
     stage.log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}M parameters, {len(scenes)} scenes")
     weights = list(accumulate(weight_of(scene) for scene in scenes))
-    rng, mean_loss = random.Random(step), 1.0
+    samples = state.get("samples", 16 * step) if state else 0
+    rng, mean_loss = random.Random(step), None
     while stage.progress < 1:
         # constant, then linear to zero over the last half of the budget
-        rate = 1e-3 * min(1, (step + 1) / 300) * max(0.01, min(1, 2 * (1 - stage.progress)))
-        set_rate(optimiser, rate)
+        rate = 2e-3 * min(1, (step + 1) / 100) * max(0.01, min(1, 2 * (1 - stage.progress)))
         chosen = rng.choices(range(len(scenes)), cum_weights=weights, k=size)
         loss = flow_loss(model, clip, tokenizer, chosen, latents, features, scenes, rng)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        blend(average, model, min(0.999, 1 - 8 / (step + 10)))
-        mean_loss += (float(loss.detach()) - mean_loss) * 0.01
-        if step % 100 == 0:
-            stage.log(f"step {step}  samples {step * size}  loss {mean_loss:.4f}  rate {rate:.1e}")
-        if step % 300 == 0 or stage.progress >= 1:
+        optimiser.step(rate)
+        step, samples = step + 1, samples + size
+        blend(average, model, min(0.995, 1 - 8 / (step + 10)))
+        now = float(loss.detach())
+        mean_loss = now if mean_loss is None else mean_loss + (now - mean_loss) * 0.02
+        if step % 50 == 0:
+            stage.log(f"step {step}  samples {samples}  loss {mean_loss:.4f}  rate {rate:.1e}")
+        if step % 150 == 0 or stage.progress >= 1:
             average.eval()
             sheet(stage, average, autoencoder, clip, tokenizer)
             stage.save(
@@ -262,6 +266,7 @@ def main() -> None:
                     "average": average.state_dict(),
                     "optimiser": optimiser.state_dict(),
                     "step": step,
+                    "samples": samples,
                 }
             )
 
@@ -282,11 +287,14 @@ def flow_loss(
     rng: random.Random,
 ) -> Tensor:
     x0 = torch.from_numpy(latents[chosen].astype(np.float32)).contiguous(memory_format=torch.channels_last)
-    condition = read_texts(clip, tokenizer, [training_text(scenes[i], rng) for i in chosen])
+    texts = [training_text(scenes[i], rng) for i in chosen]
+    with torch.autocast("cpu", torch.bfloat16):
+        condition = read_texts(clip, tokenizer, texts)
     condition = drop(condition, torch.from_numpy(features[chosen].astype(np.float32)), rng)
     noise, sigmas = torch.randn_like(x0), torch.sigmoid(torch.randn(len(x0)) + LOGIT_MEAN)
     s = sigmas.view(-1, 1, 1, 1)
-    with torch.autocast("cpu", torch.bfloat16):
+    # on a CPU, the plain products are three times as fast as the fused kernel in bf16
+    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
         v = model((1 - s) * x0 + s * noise, sigmas, *condition)
     return F.mse_loss(v, noise - x0)
 

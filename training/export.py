@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
@@ -17,6 +18,7 @@ from ctranslate2.converters import TransformersConverter
 from onnx import numpy_helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from transformers import PreTrainedTokenizerFast
 
 from training.autoencoder import CHANNELS, DOWNSCALE, Autoencoder, open_autoencoder
@@ -42,15 +44,25 @@ PAINTING = {
 
 
 class Encode(nn.Module):
+    """Folds the batch norm into the last convolution before the exporter would: restore reads what the graph holds."""
+
     def __init__(self, model: Autoencoder) -> None:
         super().__init__()
-        self.model = model
+        self.model = copy.deepcopy(model).eval()
+        if isinstance(self.model.unit, nn.BatchNorm2d):
+            last = self.model.encoder[-1]
+            self.model.encoder[-1] = fuse_conv_bn_eval(last, self.model.unit)
+            self.model.unit = nn.Identity()  # type: ignore[assignment]
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.model.encode(pictures)
 
 
-class Decode(Encode):
+class Decode(nn.Module):
+    def __init__(self, model: Autoencoder) -> None:
+        super().__init__()
+        self.model = model
+
     def forward(self, latents: Tensor) -> Tensor:
         return self.model.decode(latents).clamp(0, 1)
 

@@ -38,7 +38,8 @@ class Attention(nn.Module):
         key, value = (self.split(t) for t in self.key_value(x if context is None else context).chunk(2, -1))
         key = self.key_norm(key)
         bias = None if mask is None else ((1 - mask.float()) * -1e4)[:, None, None, :]
-        y = F.scaled_dot_product_attention(query, key, value.float(), attn_mask=bias)
+        query, key = query.to(value.dtype), key.to(value.dtype)
+        y = F.scaled_dot_product_attention(query, key, value, attn_mask=None if bias is None else bias.to(value.dtype))
         return self.out(y.transpose(1, 2).flatten(2))
 
 

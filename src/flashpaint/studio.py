@@ -70,7 +70,8 @@ class Studio:
             z = self.seer.see_text([request.prompt for request in requests])
         yield Progress("tell")
         with clock("tell"):
-            descriptions = self._describe(requests, [Sight(row) for row in z])
+            told = self._tell(requests, [Sight(row) for row in z])
+        descriptions = [words or request.prompt for words, request in zip(told, requests, strict=True)]
         for description in descriptions:
             yield Told(description)
         with clock("condition"):
@@ -81,8 +82,8 @@ class Studio:
         yield Progress("decode")
         with clock("decode"):
             pictures = [self.denoiser.decode(trajectory.latents)[0] for trajectory in trajectories]
-        for request, description, seed, trajectory, picture in zip(
-            requests, descriptions, seeds, trajectories, pictures, strict=True
+        for request, words, description, seed, trajectory, picture in zip(
+            requests, told, descriptions, seeds, trajectories, pictures, strict=True
         ):
             yield Finished(
                 Painting(
@@ -93,18 +94,19 @@ class Studio:
                     trajectory.steps,
                     trajectory.guidance_scale,
                     clock.seconds(),
-                    self._used(request),
-                    self.seer.notes_on(request.prompt),
+                    self._used(words),
+                    self._notes(request, words),
                 )
             )
 
-    def _describe(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[str]:
-        """The teller's description where one is asked for and given, else the prompt itself."""
+    def _tell(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[str]:
+        """The teller's descriptions; "" where none is asked for or given."""
         asked = [k for k, request in enumerate(requests) if request.describe]
-        told = self.teller.tell([requests[k].prompt for k in asked], [sights[k] for k in asked]) if asked else []
-        descriptions = [request.prompt for request in requests]
-        for k, description in zip(asked, told, strict=True):
-            descriptions[k] = description or descriptions[k]
+        descriptions = [""] * len(requests)
+        if asked:
+            told = self.teller.tell([requests[k].prompt for k in asked], [sights[k] for k in asked])
+            for k, description in zip(asked, told, strict=True):
+                descriptions[k] = description
         return descriptions
 
     def _trajectories(
@@ -134,13 +136,18 @@ class Studio:
                     picture = self.denoiser.preview(first.x0)[0]
                 yield Preview(picture, first.position, first.steps)
 
-    def _used(self, request: PaintRequest) -> dict[str, str]:
+    def _notes(self, request: PaintRequest, told: str) -> tuple[str, ...]:
+        notes = self.seer.notes_on(request.prompt)
+        silent = request.describe and not told
+        return (*notes, "the teller gave no description: the prompt itself is painted") if silent else notes
+
+    def _used(self, told: str) -> dict[str, str]:
         spec = self.denoiser.spec
         return {
             "model": spec.name,
             "version": spec.version,
             "engine": self.denoiser.engine,
-            "teller": type(self.teller).__name__ if request.describe else "none",
+            "teller": type(self.teller).__name__ if told else "none",
         }
 
 

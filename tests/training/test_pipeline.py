@@ -63,6 +63,24 @@ def test_scores_come_with_the_judges_own_accuracy(runs: Path) -> None:
     assert {"zh_over_en", "few_over_many", "kid"} <= set(scores)
 
 
+def test_an_encoder_restored_from_its_graph_makes_the_same_latents(runs: Path) -> None:
+    import torch
+
+    from training.autoencoder import Autoencoder
+    from training.restore import filled, weights_of
+    from training.run import load
+
+    mini = runs / "export" / "mini"
+    coded = {**weights_of(mini / "encoder.onnx", "model."), **weights_of(mini / "decoder.onnx", "model.")}
+    restored, trained = Autoencoder(32).eval(), Autoencoder(32).eval()
+    restored.load_state_dict(filled(restored, coded))
+    trained.load_state_dict((load(runs / "autoencoder") or {})["model"])
+    pictures = torch.rand(2, 3, 256, 256)
+    assert torch.allclose(restored.encode(pictures), trained.encode(pictures), atol=2e-2)
+    latents = torch.randn(2, 16, 16, 16)
+    assert torch.allclose(restored.decode(latents), trained.decode(latents), atol=2e-2)
+
+
 def test_exported_graphs_hold_the_trained_weights_for_training_to_go_on(runs: Path) -> None:
     import torch
 
