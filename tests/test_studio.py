@@ -46,13 +46,20 @@ def test_a_fresh_seed_is_told_and_repeats_the_picture(studio: Studio) -> None:
     assert first.picture.tobytes() == again.picture.tobytes()
 
 
-def test_painted_together_is_painted_alone(studio: Studio) -> None:
+def test_painted_together_is_painted_alone() -> None:
+    studio = Studio.open(precision="f32")
     requests = [PaintRequest(text, seed=k, steps=3 + k) for k, text in enumerate(["a cat", "一个苹果", "space"])]
     for together, request in zip(studio.paint_many(requests), requests, strict=True):
         alone = studio.paint(request)
         difference = np.abs(np.asarray(together.picture, int) - np.asarray(alone.picture, int))
         assert together.description == alone.description
         assert difference.max() <= 1, "a rounding of one level of 255 at most"
+
+
+def test_half_precision_paints_the_same_picture_to_the_eye() -> None:
+    request = PaintRequest("a cat in space", seed=2)
+    exact, fast = (np.asarray(Studio.open(precision=p).paint(request).picture, int) for p in ("f32", "bf16"))
+    assert np.abs(exact - fast).mean() < 4
 
 
 def test_without_the_teller_the_prompt_itself_is_painted(studio: Studio) -> None:

@@ -32,17 +32,18 @@ class Studio:
         self.seer, self.teller, self.denoiser = seer, teller, denoiser
 
     @classmethod
-    def open(cls, model: str | Path = "mini", threads: int | None = None) -> Studio:
+    def open(cls, model: str | Path = "mini", threads: int | None = None, precision: str | None = None) -> Studio:
         """Open an embedded model by name, or a model folder by path; every file is checked first.
 
-        threads: of the CPU, None for all. Raises ModelNotFound or ModelDamaged.
+        threads: of the CPU, None for all. precision of painting: "f32", "bf16", or None for the fastest that the
+        processor has in hardware (pictures of the two differ by about half a level of 255). Raises ModelNotFound or ModelDamaged.
         """
         from flashpaint.paint.mini import MiniDenoiser
         from flashpaint.see.mini import MiniSeer
         from flashpaint.tell.mini import MiniTeller
 
         folder = ModelFolder.open(model)
-        return cls(MiniSeer(folder, threads), MiniTeller(folder, threads), MiniDenoiser(folder, threads))
+        return cls(MiniSeer(folder, threads), MiniTeller(folder, threads), MiniDenoiser(folder, threads, precision))
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint one picture. Raises SizeUnsupported before any work."""

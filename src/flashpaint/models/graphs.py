@@ -28,13 +28,20 @@ def _core() -> Any:
 
 
 class Graph:
-    """One compiled graph. Calls are not reentrant: one thread owns it."""
+    """One compiled graph. Calls are not reentrant: one thread owns it.
 
-    def __init__(self, path: Path, threads: int | None = None, precision: str = "f32") -> None:
-        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+    precision of the arithmetic: "f32", "bf16", or None for the fastest that the processor has in hardware; the
+    attribute says which it is.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, precision: str | None = "f32") -> None:
+        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if precision:
+            config["INFERENCE_PRECISION_HINT"] = precision
         if threads:
             config["INFERENCE_NUM_THREADS"] = threads
         self._compiled = _core().compile_model(str(path), "CPU", config)
+        self.precision: str = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self._request = self._compiled.create_infer_request()
         self._outputs = [output.any_name for output in self._compiled.outputs]
 
@@ -45,6 +52,6 @@ class Graph:
 
 
 @lru_cache(maxsize=32)
-def open_graph(path: Path, threads: int | None = None, precision: str = "f32") -> Graph:
+def open_graph(path: Path, threads: int | None = None, precision: str | None = "f32") -> Graph:
     """The graph of this file, shared by all who ask for it in this process."""
     return Graph(path, threads, precision)

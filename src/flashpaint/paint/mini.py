@@ -19,13 +19,15 @@ Array = NDArray[Any]
 
 
 class MiniDenoiser:
-    def __init__(self, folder: ModelFolder, threads: int | None = None, precision: str = "f32") -> None:
+    """precision of denoiser and decoder: "f32", "bf16", or None for the fastest that the processor has in hardware."""
+
+    def __init__(self, folder: ModelFolder, threads: int | None = None, precision: str | None = None) -> None:
         self._folder, self._threads = folder, threads
         self._words = open_words(folder.file("tokenizer.json"))
         self._text = open_graph(folder.file("clip_text.onnx"), threads)
         self._denoiser = open_graph(folder.file("denoiser.onnx"), threads, precision)
         self._decoder = open_graph(folder.file("decoder.onnx"), threads, precision)
-        self.engine = f"openvino {precision} cpu"
+        self.engine = f"openvino {self._denoiser.precision} cpu"
         self.spec = spec_of(folder)
 
     def condition(self, descriptions: Sequence[str]) -> Conditioning:
