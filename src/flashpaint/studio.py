@@ -36,7 +36,7 @@ class Studio:
         """Open an embedded model by name, or a model folder by path; every file is checked first.
 
         threads: of the CPU, None for all. precision of painting: "f32", "bf16", or None for the fastest that the
-        processor has in hardware (pictures of the two differ by about half a level of 255). Raises ModelNotFound or ModelDamaged.
+        processor has in hardware (their pictures look alike, not equal). Raises ModelNotFound or ModelDamaged.
         """
         from flashpaint.paint.mini import MiniDenoiser
         from flashpaint.see.mini import MiniSeer
