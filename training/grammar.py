@@ -130,6 +130,51 @@ def prompts(scene: Scene, rng: random.Random, language: str, unseen: bool = Fals
     return (chinese if language == "zh" else english)(scene, rng, unseen)
 
 
+# How people ask around what they want to see; none of the held-out phrasings is among them.
+CARRIERS_EN = [
+    "give me {}",
+    "can you make {}",
+    "show me {} please",
+    "i'd love to see {}",
+    "make an image with {}",
+    "photo of {}",
+    "generate {}",
+    "{}, thanks",
+    "{} picture",
+    "a drawing showing {}",
+    "something like {}",
+]
+CARRIERS_ZH = [
+    "给我{}",
+    "来一张{}",
+    "我要{}",
+    "想要一幅{}",
+    "能画{}吗",
+    "麻烦你画一下{}",
+    "请给我看{}",
+    "生成{}的图片",
+    "做一张{}的海报",
+    "我需要{}的照片",
+    "帮忙画出{}",
+    "一幅关于{}的画",
+    "看，{}",
+    "{}，谢谢",
+    "这里有{}",
+    "我喜欢{}",
+    "显示{}的图像",
+]
+
+
+def carried(text: str, rng: random.Random, language: str) -> str:
+    """The prompt inside words that add nothing, for readers that should not mind them."""
+    return rng.choice(CARRIERS_ZH if language == "zh" else CARRIERS_EN).format(text)
+
+
+def emoji(scene: Scene) -> str:
+    """The things of the scene as emoji, side by side."""
+    return " ".join(chr(int(THINGS[item.thing].code, 16)) for item in scene.items)
+
+
 def english(scene: Scene, rng: random.Random, unseen: bool = False) -> str:
     def noun(item: Item, count: int = 1) -> str:
         words = english_noun(item, count, pick(rng, THINGS[item.thing].en), article=count > 1 or rng.random() < 0.85)
@@ -184,7 +229,7 @@ def terse(scene: Scene, rng: random.Random, language: str) -> str:
     zh = language == "zh"
     words = [pick(rng, THINGS[item.thing].zh if zh else THINGS[item.thing].en) for item in scene.items]
     if rng.random() < 0.08:
-        words = [chr(int(THINGS[item.thing].code, 16)) for item in scene.items]
+        words = emoji(scene).split()
     if len(words) > 1 and scene.relation != "and":
         return (chinese if zh else english)(scene, rng)
     words = [

@@ -15,9 +15,10 @@ from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 
 from training.clip import CODES, DIM, Clip, open_clip, tokens_of
-from training.grammar import describe, prompts
-from training.run import Stage, load, set_rate, take_up
-from training.world import sample
+from training.grammar import carried, describe, emoji, prompts
+from training.optimiser import Optimiser
+from training.run import Stage, load, take_up
+from training.world import Scene, sample
 
 END, SEE = "</s>", "<see>"
 
@@ -125,6 +126,18 @@ def open_teller(stage: Stage, tokenizer: Tokenizer) -> T5ForConditionalGeneratio
     return model.eval()
 
 
+def training_prompt(scene: Scene, rng: random.Random) -> str:
+    """Mostly the grammar's prompts; some as they are, some as emoji, a third inside words that add nothing."""
+    chance, language = rng.random(), rng.choice(["en", "zh"])
+    if chance < 0.04:
+        return describe(scene)
+    alone = len(scene.items) == 1 and scene == Scene(scene.items) and scene.items[0].tint is None
+    if chance < 0.3 and alone:
+        return emoji(scene)
+    text = prompts(scene, rng, language)
+    return carried(text, rng, language) if chance > 0.67 else text
+
+
 def main() -> None:
     stage = Stage.from_arguments("teller", __doc__, minutes=30)
     torch.set_num_threads(stage.threads)
@@ -133,17 +146,17 @@ def main() -> None:
     codebook = open_codebook(stage, clip, tokenizer)
     assert codebook.shape == (*CODES, DIM)
     model = build(stage, tokenizer.get_vocab_size())
-    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = Optimiser(model, edges=("shared", "lm_head"))
     step, number = 0, 8 if stage.small else 64
     if state := stage.resume():
         step = take_up(state, model, optimiser)
     rng, mean_loss = random.Random(f"teller {step}"), 4.0
     while stage.progress < 1:
-        set_rate(optimiser, 2e-3 * min(1, (step + 1) / 200) * max(0.01, 1 - stage.progress))
+        rate = 3e-3 * min(1, (step + 1) / 100) * max(0.01, min(1, 2 * (1 - stage.progress)))
         # two things and their order are the hardest to tell: they come more often than in pictures
         kinds = [rng.choice(["pair", "pair_place", None, None]) for _ in range(number)]
         scenes = [sample(rng, kind) for kind in kinds]
-        texts = [describe(s) if rng.random() < 0.05 else prompts(s, rng, rng.choice(["en", "zh"])) for s in scenes]
+        texts = [training_prompt(s, rng) for s in scenes]
         ids = padded(source(texts, clip, tokenizer, codebook), 0)
         labels = padded([[*e.ids, 1] for e in tokenizer.encode_batch([describe(s) for s in scenes])], -100)
         with torch.autocast("cpu", torch.bfloat16):
@@ -151,7 +164,7 @@ def main() -> None:
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        optimiser.step(rate)
         step += 1
         mean_loss += (float(loss.detach()) - mean_loss) * 0.02
         if step % 250 == 0 or stage.progress >= 1:
