@@ -55,6 +55,28 @@ class ModelDamaged(FlashpaintError):
     code = "model_damaged"
 
 
+class QueueFull(FlashpaintError):
+    """Too many pictures are waiting; `wait_s` is when to try again."""
+
+    code = "queue_full"
+
+    def __init__(self, message: str, *, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class PaintingFailed(FlashpaintError):
+    """The engine broke on this picture; others are not touched."""
+
+    code = "painting_failed"
+
+
+class Cancelled(FlashpaintError):
+    """The picture was called off before it was done."""
+
+    code = "cancelled"
+
+
 class PictureUnreadable(FlashpaintError):
     """A file is no picture that can be opened."""
 

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from PIL import Image
 
 from flashpaint.errors import SizeUnsupported
 from flashpaint.models.folder import ModelFolder
 from flashpaint.paint.denoiser import Denoiser, DenoiserSpec
-from flashpaint.paint.loop import Trajectory, denoise_loop
+from flashpaint.paint.loop import DenoiseLoop, Step
 from flashpaint.paint.noise import seeded_noise
+from flashpaint.paint.samplers import SamplerState
 from flashpaint.paint.schedule import flow_sigmas
+from flashpaint.paint.trajectory import Trajectory
 from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
 from flashpaint.see.seer import Seer
 from flashpaint.tell.teller import Sight, Teller
 
-BATCH = 8
+TOGETHER = 64  # of many requests, so many are in the loop at once
 
 
 class Studio:
-    """Paints requests with one seer, one teller and one denoiser. One thread at a time.
+    """Paints requests with one seer, one teller and one denoiser. Any number of threads may ask: their pictures share
+    the denoiser's passes.
 
     studio = Studio.open()
     painting = studio.paint(PaintRequest("a cat in space", seed=7))
@@ -30,6 +36,8 @@ class Studio:
 
     def __init__(self, seer: Seer, teller: Teller, denoiser: Denoiser) -> None:
         self.seer, self.teller, self.denoiser = seer, teller, denoiser
+        self.loop = DenoiseLoop(denoiser)
+        self._reading = threading.Lock()  # seer, teller and the denoiser's text encoder serve one caller at a time
 
     @classmethod
     def open(cls, model: str | Path = "mini", threads: int | None = None, precision: str | None = None) -> Studio:
@@ -54,8 +62,8 @@ class Studio:
         for request in requests:
             size_of(request, self.denoiser.spec)
         done: list[Painting] = []
-        for start in range(0, len(requests), BATCH):
-            events = self._run(requests[start : start + BATCH], previews=False)
+        for start in range(0, len(requests), TOGETHER):
+            events = self._run(requests[start : start + TOGETHER], previews=False)
             done += [event.painting for event in events if isinstance(event, Finished)]
         return done
 
@@ -67,38 +75,52 @@ class Studio:
     def _run(self, requests: Sequence[PaintRequest], previews: bool) -> Iterator[Event]:
         clock = Clock()
         yield Progress("see")
-        with clock("see"):
+        with self._reading, clock("see"):
             z = self.seer.see_text([request.prompt for request in requests])
         yield Progress("tell")
-        with clock("tell"):
+        with self._reading, clock("tell"):
             told = self._tell(requests, [Sight(row) for row in z])
         descriptions = [words or request.prompt for words, request in zip(told, requests, strict=True)]
         for description in descriptions:
             yield Told(description)
-        with clock("condition"):
+        with self._reading, clock("condition"):
             seeds = [secrets.randbelow(SEED_LIMIT) if r.seed is None else r.seed for r in requests]
             trajectories = self._trajectories(requests, descriptions, seeds)
         yield Progress("denoise", 0, trajectories[0].steps)
-        yield from self._denoise(trajectories, previews, clock)
-        yield Progress("decode")
-        with clock("decode"):
-            pictures = [self.denoiser.decode(trajectory.latents)[0] for trajectory in trajectories]
-        for request, words, description, seed, trajectory, picture in zip(
-            requests, told, descriptions, seeds, trajectories, pictures, strict=True
-        ):
-            yield Finished(
-                Painting(
-                    picture,
-                    description,
-                    request,
-                    seed,
-                    trajectory.steps,
-                    trajectory.guidance_scale,
-                    clock.seconds(),
-                    self._used(words),
-                    self._notes(request, words),
+        try:
+            with clock("denoise"):
+                rides = [self.loop.steps(trajectory, previews) for trajectory in trajectories]
+            for request, words, seed, trajectory, ride in zip(requests, told, seeds, trajectories, rides, strict=True):
+                picture = yield from self._follow(ride, clock)
+                yield Finished(
+                    Painting(
+                        picture,
+                        words or request.prompt,
+                        request,
+                        seed,
+                        trajectory.steps,
+                        trajectory.guidance_scale,
+                        clock.seconds(),
+                        self._used(words),
+                        self._notes(request, words),
+                    )
                 )
-            )
+        finally:
+            for trajectory in trajectories:
+                trajectory.cancelled = True
+
+    def _follow(self, ride: Iterator[Step], clock: Clock) -> Generator[Event, None, Image.Image]:
+        """The events of one trajectory, and in the end its picture."""
+        while True:
+            with clock("denoise"):
+                step = next(ride)
+            yield Progress("denoise", step.position, step.steps)
+            if step.preview is not None:
+                yield Preview(step.preview, step.position, step.steps)
+            if step.picture is not None:
+                clock.move("denoise", "decode", step.decode_s)
+                yield Progress("decode")
+                return step.picture
 
     def _tell(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[str]:
         """The teller's descriptions; "" where none is asked for or given."""
@@ -120,22 +142,11 @@ class Studio:
             shape = (1, spec.latent_channels, height // spec.downscale, width // spec.downscale)
             sigmas = flow_sigmas(request.steps or spec.steps, spec.shift)
             scale = spec.guidance_scale if request.guidance_scale is None else float(request.guidance_scale)
-            trajectories.append(Trajectory(seeded_noise(seed, shape), sigmas, conditioning[k : k + 1], scale))
+            state = SamplerState(spec.noise, seed)
+            trajectories.append(
+                Trajectory(seeded_noise(seed, shape), sigmas, conditioning[k : k + 1], scale, state=state)
+            )
         return trajectories
-
-    def _denoise(self, trajectories: Sequence[Trajectory], previews: bool, clock: Clock) -> Iterator[Event]:
-        loop = denoise_loop(self.denoiser, trajectories, BATCH)
-        while True:
-            with clock("denoise"):
-                moved = next(loop, None)
-            if moved is None:
-                return
-            first = moved[0]
-            yield Progress("denoise", first.position, first.steps)
-            if previews and first.x0 is not None and not first.finished:
-                with clock("preview"):
-                    picture = self.denoiser.preview(first.x0)[0]
-                yield Preview(picture, first.position, first.steps)
 
     def _notes(self, request: PaintRequest, told: str) -> tuple[str, ...]:
         notes = self.seer.notes_on(request.prompt)
@@ -177,6 +188,11 @@ class Clock:
             yield
         finally:
             self._spent[stage] = self._spent.get(stage, 0.0) + time.perf_counter() - started
+
+    def move(self, one: str, other: str, seconds: float) -> None:
+        """Count these seconds of one stage as another's."""
+        self._spent[one] = self._spent.get(one, 0.0) - seconds
+        self._spent[other] = self._spent.get(other, 0.0) + seconds
 
     def seconds(self) -> dict[str, float]:
         return {**self._spent, "total": time.perf_counter() - self._started}

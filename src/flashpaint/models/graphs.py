@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from flashpaint.models.cache import cache_folder
 
 Array = NDArray[Any]
 
@@ -18,12 +19,8 @@ def _core() -> Any:
     import openvino
 
     core = openvino.Core()
-    cache = Path(os.environ.get("FLASHPAINT_CACHE") or Path.home() / ".cache" / "flashpaint")
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
+    if cache := cache_folder():  # else compiled afresh each time: slower to start, nothing else
         core.set_property({"CACHE_DIR": str(cache)})
-    except OSError:
-        pass  # compiled afresh each time: slower to start, nothing else
     return core
 
 

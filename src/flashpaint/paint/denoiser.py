@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import numpy as np
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -60,11 +60,10 @@ class Conditioning:
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
         """One batch of several."""
-        return Conditioning(
-            np.concatenate([p.states for p in parts]),
-            np.concatenate([p.mask for p in parts]),
-            np.concatenate([p.pooled for p in parts]),
-        )
+        if len(parts) == 1:
+            return parts[0]
+        concat = array_namespace(parts[0].pooled).concat
+        return Conditioning(*(concat([getattr(p, name) for p in parts]) for name in ("states", "mask", "pooled")))
 
 
 class Denoiser(Protocol):

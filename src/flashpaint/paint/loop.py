@@ -1,71 +1,243 @@
-"""The denoise loop: trajectories that advance together, each at its own noise level.
+"""The denoise loop: the one thread that owns the device, and the trajectories that ride it.
 
-Knows trajectories and ticks; knows no prompts, files or requests. A picture does not depend on who shared its batch.
+Between two ticks newcomers enter and the cancelled leave; each tick moves the trajectories of one shape that are due
+first, as many as pay on this device. Knows no prompts, files or requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+import itertools
+import logging
+import math
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from array_api_compat import array_namespace
+from PIL import Image
 
-from flashpaint.paint.denoiser import Conditioning, Denoiser
-from flashpaint.paint.guidance import guided_x0
-from flashpaint.paint.samplers import euler_step
+from flashpaint.errors import Cancelled, FlashpaintError, PaintingFailed, QueueFull
+from flashpaint.paint.denoiser import Denoiser
+from flashpaint.paint.pace import batch_that_pays
+from flashpaint.paint.trajectory import Trajectory, tick
 
-Array = NDArray[Any]
+IDLE_S = 5.0  # a loop without work gives its thread back after this
+
+log = logging.getLogger(__name__)
 
 
-@dataclass
-class Trajectory:
-    """One picture being painted.
+@dataclass(frozen=True)
+class Step:
+    """A trajectory stands at `position` of `steps`. preview: if one was asked for; picture, decode_s: at the last."""
 
-    latents (1, channels, h, w) at sigmas[position]; sigmas (steps + 1,) falling to 0; conditioning of one row;
-    x0 (1, channels, h, w): the newest estimate of the clean latents, None before the first tick.
-    """
+    position: int
+    steps: int
+    preview: Image.Image | None = None
+    picture: Image.Image | None = None
+    decode_s: float = 0.0
 
-    latents: Array
-    sigmas: Array
-    conditioning: Conditioning
-    guidance_scale: float
-    position: int = 0
-    x0: Array | None = None
+
+Listener = Callable[[Step | FlashpaintError], None]
+
+
+@dataclass(eq=False)
+class Ride:
+    """A trajectory in the loop and who listens to it."""
+
+    trajectory: Trajectory
+    listener: Listener
+    previews: bool
+    order: int
 
     @property
-    def steps(self) -> int:
-        return len(self.sigmas) - 1
-
-    @property
-    def finished(self) -> bool:
-        return self.position >= self.steps
+    def due(self) -> tuple[float, int]:
+        return self.trajectory.deadline, self.order
 
 
-def tick(denoiser: Denoiser, batch: Sequence[Trajectory]) -> None:
-    """One step of every trajectory of the batch, in one forward pass. Their latents have one shape."""
-    x = np.concatenate([t.latents for t in batch])
-    sigma = np.array([t.sigmas[t.position] for t in batch], np.float32)
-    sigma_next = np.array([t.sigmas[t.position + 1] for t in batch], np.float32)
-    scales = np.array([t.guidance_scale for t in batch], np.float32)
-    x0 = guided_x0(denoiser, x, sigma, Conditioning.join([t.conditioning for t in batch]), scales)
-    x = euler_step(x, x0, sigma, sigma_next)
-    for k, trajectory in enumerate(batch):
-        trajectory.latents, trajectory.x0 = x[k : k + 1], x0[k : k + 1]
-        trajectory.position += 1
+class DenoiseLoop:
+    """Paints trajectories with one denoiser. Any thread may submit; the loop's own thread alone calls the denoiser.
 
-
-def denoise_loop(denoiser: Denoiser, trajectories: Sequence[Trajectory], batch: int = 8) -> Iterator[list[Trajectory]]:
-    """Tick until all are finished; after each tick, the trajectories that it moved.
-
-    Those furthest behind go first, `batch` of one shape at a time. Closing the iterator stops within one tick.
+    room: trajectories that may be in the loop at once; batch: the most that share a pass, None to measure what pays
+    when it first matters.
     """
-    waiting = [t for t in trajectories if not t.finished]
-    while waiting:
-        waiting.sort(key=lambda t: t.position)
-        shape = waiting[0].latents.shape
-        moved = [t for t in waiting if t.latents.shape == shape][:batch]
-        tick(denoiser, moved)
-        yield moved
-        waiting = [t for t in waiting if not t.finished]
+
+    def __init__(self, denoiser: Denoiser, room: int = 256, batch: int | None = None) -> None:
+        self.denoiser, self.room, self.batch = denoiser, room, batch
+        self._rides: list[Ride] = []
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._orders = itertools.count()
+        self._step_s = 0.0  # seconds that one step of one trajectory takes, a running mean
+
+    # ---- for callers, from any thread
+
+    def submit(self, trajectory: Trajectory, listener: Listener, previews: bool = False) -> None:
+        """Let it in between two ticks. The listener hears each Step on the loop's thread, the last with the picture,
+        or one error in the end: Cancelled or PaintingFailed. Raises QueueFull at once when there is no room."""
+        with self._changed:
+            if len(self._rides) >= self.room:
+                wait = self.expected_wait_s()
+                raise QueueFull(
+                    f"{len(self._rides)} pictures are waiting: try again in about {math.ceil(wait)} s", wait_s=wait
+                )
+            self._rides.append(Ride(trajectory, listener, previews, next(self._orders)))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="denoise loop", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def expected_wait_s(self) -> float:
+        """Seconds until all that is in the loop now is painted."""
+        return self._step_s * sum(r.trajectory.steps - r.trajectory.position for r in self._rides)
+
+    def steps(self, trajectory: Trajectory, previews: bool = False) -> Iterator[Step]:
+        """Submit at once, then its steps as they happen; closing the iterator cancels. Raises what submit says."""
+        heard: queue.SimpleQueue[Step | FlashpaintError] = queue.SimpleQueue()
+        self.submit(trajectory, heard.put, previews)
+
+        def follow() -> Iterator[Step]:
+            try:
+                while True:
+                    step = _step(heard.get())
+                    yield step
+                    if step.picture is not None:
+                        return
+            finally:
+                trajectory.cancelled = True
+
+        return follow()
+
+    async def steps_async(self, trajectory: Trajectory, previews: bool = False) -> AsyncIterator[Step]:
+        """The same for asyncio; cancelling the task cancels the picture."""
+        ours = asyncio.get_running_loop()
+        heard: asyncio.Queue[Step | FlashpaintError] = asyncio.Queue()
+        self.submit(trajectory, lambda step: _post(ours, heard, step), previews)
+        try:
+            while True:
+                step = _step(await heard.get())
+                yield step
+                if step.picture is not None:
+                    return
+        finally:
+            trajectory.cancelled = True
+
+    # ---- on the loop's thread
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+        except BaseException as failure:  # a fault of ours: nobody may be left waiting
+            with self._changed:
+                left, self._rides, self._thread = self._rides, [], None
+            for ride in left:
+                self._tell(ride, PaintingFailed(f"the denoise loop broke: {failure!r}"))
+            raise
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                if not self._rides and not self._changed.wait_for(lambda: bool(self._rides), IDLE_S):
+                    self._thread = None
+                    return
+                rides = sorted(self._rides, key=lambda ride: ride.due)
+            for ride in [r for r in rides if r.trajectory.cancelled]:
+                self._leave(ride, Cancelled("the picture was cancelled"))
+            if due := self._due([r for r in rides if not r.trajectory.cancelled]):
+                self._advance(due)
+
+    def _due(self, rides: list[Ride]) -> list[Ride]:
+        """Those of the shape that is due first, as many as pay."""
+        alike = [r for r in rides if r.trajectory.shape == rides[0].trajectory.shape]
+        if self.batch is None and len(alike) > 1:
+            try:
+                self.batch = batch_that_pays(self.denoiser, alike[0].trajectory)
+            except Exception:  # what is wrong with this one shows in its own tick
+                log.warning("the pace could not be measured", exc_info=True)
+                self.batch = 1
+        return alike[: self.batch or 1]
+
+    def _advance(self, rides: list[Ride]) -> None:
+        started = time.perf_counter()
+        try:
+            tick(self.denoiser, [ride.trajectory for ride in rides])
+        except Exception as failure:
+            self._apart(rides, failure)
+            return
+        each = (time.perf_counter() - started) / len(rides)
+        self._step_s += (each - self._step_s) * (0.1 if self._step_s else 1.0)
+        for ride in rides:
+            self._report(ride)
+
+    def _apart(self, rides: list[Ride], failure: Exception) -> None:
+        """A pass of several has failed and moved none: out of memory halves the batch, else each goes alone."""
+        if len(rides) == 1:
+            log.warning("a picture failed", exc_info=failure)
+            self._leave(rides[0], _as_ours(failure))
+        elif _is_out_of_memory(failure):
+            self.batch = len(rides) // 2
+        else:
+            for ride in rides:
+                self._advance([ride])
+
+    def _report(self, ride: Ride) -> None:
+        trajectory, started = ride.trajectory, time.perf_counter()
+        try:
+            if not _is_finite(trajectory):
+                raise PaintingFailed(f"the latents are no numbers after step {trajectory.position}: try another seed")
+            if trajectory.finished:
+                picture = self.denoiser.decode(trajectory.latents)[0]
+                took = time.perf_counter() - started
+                self._leave(ride, Step(trajectory.position, trajectory.steps, picture=picture, decode_s=took))
+            else:
+                preview = (
+                    self.denoiser.preview(trajectory.x0)[0] if ride.previews and trajectory.x0 is not None else None
+                )
+                self._tell(ride, Step(trajectory.position, trajectory.steps, preview))
+        except Exception as failure:
+            self._leave(ride, _as_ours(failure))
+
+    def _leave(self, ride: Ride, last: Step | FlashpaintError) -> None:
+        with self._changed:
+            self._rides.remove(ride)
+        self._tell(ride, last)
+
+    def _tell(self, ride: Ride, what: Step | FlashpaintError) -> None:
+        try:
+            ride.listener(what)
+        except Exception:  # a caller who is gone harms nobody else
+            log.warning("a listener failed", exc_info=True)
+            ride.trajectory.cancelled = True
+
+
+def _step(heard: Step | FlashpaintError) -> Step:
+    if isinstance(heard, FlashpaintError):
+        raise heard
+    return heard
+
+
+def _post(
+    ours: asyncio.AbstractEventLoop, heard: asyncio.Queue[Step | FlashpaintError], what: Step | FlashpaintError
+) -> None:
+    if not ours.is_closed():
+        ours.call_soon_threadsafe(heard.put_nowait, what)
+
+
+def _as_ours(failure: Exception) -> FlashpaintError:
+    if isinstance(failure, FlashpaintError):
+        return failure
+    wrapped = PaintingFailed(f"the engine failed on this picture: {failure}")
+    wrapped.__cause__ = failure
+    return wrapped
+
+
+def _is_out_of_memory(failure: Exception) -> bool:
+    """NumPy's, and by their words PyTorch's and OpenVINO's, without importing either."""
+    return isinstance(failure, MemoryError) or "out of memory" in str(failure).lower()
+
+
+def _is_finite(trajectory: Trajectory) -> bool:
+    xp = array_namespace(trajectory.latents)
+    return bool(xp.all(xp.isfinite(trajectory.latents)))

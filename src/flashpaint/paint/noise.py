@@ -10,9 +10,21 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def seeded_noise(seed: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Standard normal noise; one seed, one noise, on every machine (Philox, Salmon et al. 2011)."""
-    return np.random.Generator(np.random.Philox(seed)).standard_normal(shape, dtype=np.float32)
+Mixing = Literal["flow", "sd"]
+
+
+def seeded_noise(seed: int, shape: tuple[int, ...], draw: int = 0) -> NDArray[np.float32]:
+    """Standard normal noise; one seed, one noise, on every machine (Philox, Salmon et al. 2011).
+
+    draw: 0 for the noise that a picture starts from, 1, 2, ... for what a sampler adds on its way.
+    """
+    seeds = np.random.SeedSequence(seed, spawn_key=(draw,) if draw else ())
+    return np.random.Generator(np.random.Philox(seeds)).standard_normal(shape, dtype=np.float32)
+
+
+def alpha(sigma: float, kind: Mixing) -> float:
+    """What is left of x0 at noise level sigma."""
+    return 1 - sigma if kind == "flow" else 1.0
 
 
 def expand(values: Array, like: Array) -> Array:
@@ -20,7 +32,7 @@ def expand(values: Array, like: Array) -> Array:
     return values.reshape(-1, *(1,) * (like.ndim - 1))
 
 
-def mix(x0: Array, noise: Array, sigmas: Array, kind: Literal["flow", "sd"]) -> Array:
+def mix(x0: Array, noise: Array, sigmas: Array, kind: Mixing) -> Array:
     """x at noise levels sigmas (n,). flow: (1 - sigma) x0 + sigma noise (Lipman et al. 2022); sd: x0 + sigma noise."""
     sigma = expand(sigmas, x0)
     mixed: Array = (1 - sigma) * x0 + sigma * noise if kind == "flow" else x0 + sigma * noise

@@ -1,0 +1,67 @@
+"""How many pictures should share a pass on this device: measured once, remembered. Knows trajectories and no queue."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from flashpaint.models.cache import cache_folder
+from flashpaint.paint.denoiser import Denoiser
+from flashpaint.paint.trajectory import Trajectory, tick
+
+LIMIT = 32
+WORTH = 0.95  # twice as many must take less than this share of twice the time
+
+
+def batch_that_pays(denoiser: Denoiser, like: Trajectory) -> int:
+    """The largest of 1, 2, 4, ... 32 trajectories of this shape that still gains throughput; remembered."""
+    key = f"{denoiser.spec.name} {denoiser.spec.version}, {denoiser.engine}, {os.cpu_count()} cores, {like.shape}"
+    folder = cache_folder()
+    known = read(folder / "pace.json") if folder else {}
+    if key not in known:
+        known[key] = measured(denoiser, like)
+        if folder:
+            write(folder / "pace.json", known)
+    return known[key]
+
+
+def measured(denoiser: Denoiser, like: Trajectory) -> int:
+    """Time ticks of copies of this trajectory, which itself stays where it is."""
+    best, pays, number = seconds(denoiser, like, 1), 1, 2
+    while number <= LIMIT:
+        each = seconds(denoiser, like, number) / number
+        if each > WORTH * best:
+            break
+        best, pays, number = each, number, 2 * number
+    return pays
+
+
+def seconds(denoiser: Denoiser, like: Trajectory, number: int, times: int = 3) -> float:
+    """The fastest of some ticks of this many, after one of warm-up."""
+    spent = []
+    for _ in range(times + 1):
+        batch = [replace(like) for _ in range(number)]
+        started = time.perf_counter()
+        tick(denoiser, batch)
+        spent.append(time.perf_counter() - started)
+    return min(spent[1:])
+
+
+def read(path: Path) -> dict[str, int]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in found.items() if isinstance(v, int) and v > 0} if isinstance(found, dict) else {}
+
+
+def write(path: Path, known: dict[str, int]) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(known, indent=1) + "\n")
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # measured again next time: slower to start, nothing else

@@ -1,0 +1,70 @@
+"""A trajectory is one picture on its way from noise; a tick moves several by one step each, in one forward pass.
+
+Knows no threads, prompts, files or requests. A picture does not depend on who shared its batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from flashpaint.paint.denoiser import Conditioning, Denoiser
+from flashpaint.paint.guidance import guided_x0
+from flashpaint.paint.samplers import Sampler, SamplerState, euler
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Trajectory:
+    """One picture being painted.
+
+    latents (1, channels, h, w) at sigmas[position]; sigmas (steps + 1,) falling to 0; conditioning of one row;
+    x0 (1, channels, h, w): the newest estimate of the clean latents, None before the first tick; deadline: on the
+    monotonic clock, the earliest goes first; cancelled: set it from any thread, and the next tick leaves it out.
+    """
+
+    latents: Array
+    sigmas: Array
+    conditioning: Conditioning
+    guidance_scale: float
+    sampler: Sampler = euler
+    state: SamplerState = field(default_factory=SamplerState)
+    position: int = 0
+    x0: Array | None = None
+    deadline: float = field(default_factory=time.monotonic)
+    cancelled: bool = False
+
+    @property
+    def steps(self) -> int:
+        return len(self.sigmas) - 1
+
+    @property
+    def finished(self) -> bool:
+        return self.position >= self.steps
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Trajectories of one shape can share a forward pass."""
+        return (*self.latents.shape[1:], *self.conditioning.states.shape[1:])
+
+
+def tick(denoiser: Denoiser, batch: Sequence[Trajectory]) -> None:
+    """One step of every trajectory of the batch. All are of one shape; if the pass fails, none has moved."""
+    x = array_namespace(batch[0].latents).concat([t.latents for t in batch])
+    sigmas = np.array([t.sigmas[t.position] for t in batch], np.float32)
+    scales = [t.guidance_scale for t in batch]
+    x0 = guided_x0(denoiser, x, sigmas, Conditioning.join([t.conditioning for t in batch]), scales)
+    stepped = [
+        t.sampler(t.latents, x0[k : k + 1], float(t.sigmas[t.position]), float(t.sigmas[t.position + 1]), t.state)
+        for k, t in enumerate(batch)
+    ]
+    for k, (trajectory, (latents, state)) in enumerate(zip(batch, stepped, strict=True)):
+        trajectory.latents, trajectory.state, trajectory.x0 = latents, state, x0[k : k + 1]
+        trajectory.position += 1
