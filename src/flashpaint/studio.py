@@ -67,12 +67,12 @@ class Studio:
             done += [event.painting for event in events if isinstance(event, Finished)]
         return done
 
-    def stream(self, request: PaintRequest, previews: bool = True) -> Iterator[Event]:
+    def stream(self, request: PaintRequest, previews: bool = True) -> Generator[Event]:
         """The events of one picture as they happen, Finished last. Closing the iterator cancels within one step."""
         size_of(request, self.denoiser.spec)
         return self._run([request], previews)
 
-    def _run(self, requests: Sequence[PaintRequest], previews: bool) -> Iterator[Event]:
+    def _run(self, requests: Sequence[PaintRequest], previews: bool) -> Generator[Event]:
         clock = Clock()
         yield Progress("see")
         with self._reading, clock("see"):

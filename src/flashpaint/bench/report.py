@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ class Report:
 
     def print(self) -> None:
         console = Console(highlight=False)
-        table = Table("stage", "p50 ms", "p95 ms", title=self.command)
+        table = Table("what", "p50 ms", "p95 ms", title=self.command)
         for name, p50, p95 in self.rows:
             table.add_row(name, f"{p50:.1f}", f"{p95:.1f}")
         console.print(table)
@@ -56,6 +57,12 @@ class Report:
         axes.set_xlabel("milliseconds (bar: median, whisker: 95th percentile)")
         axes.set_title(self.command, fontsize=10)
         figure.savefig(path, dpi=120)
+
+
+def percentiles(seconds: Sequence[float]) -> tuple[float, float]:
+    """(p50, p95) in milliseconds."""
+    cuts = statistics.quantiles(seconds, n=20, method="inclusive")
+    return statistics.median(seconds) * 1000, cuts[-1] * 1000
 
 
 def machine() -> str:

@@ -9,11 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flashpaint import marks
-from flashpaint.bench.report import Report
+from flashpaint.bench.report import Report, percentiles
 from flashpaint.request import Finished, Painting, PaintRequest, Preview
 from flashpaint.studio import Studio
 
@@ -48,10 +48,10 @@ def stages(runs: int = 24, cold_runs: int = 5, tick: Callable[[], None] = lambda
     previews = [_first_preview(studio, request) for request in requests[:8]]
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows = [
-        ("full path to PNG", *_percentiles(warm)),
-        ("first preview", *_percentiles(previews)),
+        ("full path to PNG", *percentiles(warm)),
+        ("first preview", *percentiles(previews)),
         *(
-            (stage, *_percentiles([p.timings[stage] for p in paintings]))
+            (stage, *percentiles([p.timings[stage] for p in paintings]))
             for stage in ("see", "tell", "condition", "denoise", "decode")
         ),
     ]
@@ -122,12 +122,6 @@ def _single_step(studio: Studio, runs: int = 20) -> float:
 
 def void(_: object) -> None:
     """Drop a value: for actions that are timed, not used."""
-
-
-def _percentiles(seconds: Sequence[float]) -> tuple[float, float]:
-    """(p50, p95) in milliseconds."""
-    cuts = statistics.quantiles(seconds, n=20, method="inclusive")
-    return statistics.median(seconds) * 1000, cuts[-1] * 1000
 
 
 def installed_mb() -> float:

@@ -15,13 +15,18 @@ from flashpaint.errors import OutOfRange
 
 class Benchmark(StrEnum):
     stages = "stages"
+    clients = "clients"
 
 
 def bench(
     name: Annotated[
-        Benchmark, typer.Argument(help="stages: one picture, warm and cold, stage by stage.")
+        Benchmark,
+        typer.Argument(
+            help="stages: one picture, warm and cold, stage by stage. clients: 1 to 16 callers at once, sharing passes "
+            "and one at a time."
+        ),
     ] = Benchmark.stages,
-    runs: Annotated[int, typer.Option(help="Warm pictures to measure.", min=4, max=1000)] = 24,
+    runs: Annotated[int, typer.Option(help="Pictures to measure (of each number of clients).", min=4, max=1000)] = 24,
     json: Annotated[Path | None, typer.Option(help="Write command, machine and figures to this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the table as a PNG (needs flashpaint[bench]).")] = None,
 ) -> None:
@@ -34,11 +39,17 @@ def bench(
 
         if importlib.util.find_spec("matplotlib") is None:
             raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")
+    from flashpaint.bench.clients import NUMBERS, clients
     from flashpaint.bench.stages import stages, void
 
     cold = 5
-    steps = iter(track(range(runs + cold + 1), description=name, console=Console(stderr=True), transient=True))
-    report = stages(runs, cold, lambda: void(next(steps, None)))
+    total = runs + cold + 1 if name is Benchmark.stages else len(NUMBERS)
+    steps = iter(track(range(total), description=name, console=Console(stderr=True), transient=True))
+
+    def tick() -> None:
+        void(next(steps, None))
+
+    report = stages(runs, cold, tick) if name is Benchmark.stages else clients(runs, tick)
     report.print()
     if json is not None:
         report.write_json(json)

@@ -89,6 +89,10 @@ class DenoiseLoop:
                 self._thread.start()
             self._changed.notify()
 
+    def __len__(self) -> int:
+        """Trajectories in the loop."""
+        return len(self._rides)
+
     def expected_wait_s(self) -> float:
         """Seconds until all that is in the loop now is painted."""
         return self._step_s * sum(r.trajectory.steps - r.trajectory.position for r in self._rides)
