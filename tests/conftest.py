@@ -15,6 +15,7 @@ from PIL import Image
 from flashpaint import Studio
 from flashpaint.models.folder import EMBEDDED
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+from flashpaint.paint.schedule import flow_sigmas
 
 settings.register_profile("flashpaint", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("flashpaint")
@@ -41,12 +42,21 @@ class GaussianDenoiser:
 
     def __init__(self, mean: float = 2.0, deviation: float = 0.5, interval: tuple[float, float] = (0.0, 1.0)) -> None:
         self.mean, self.deviation, self.calls = mean, deviation, list[int]()
-        self.spec = DenoiserSpec("gaussian", "1", 4, 16, "flow", 1.0, 8, 1.0, interval, (64, 96))
+        self.spec = DenoiserSpec("gaussian", "1", 4, 16, "flow", 1.0, 8, 1.0, interval, (64, 96), 64)
 
     def condition(self, descriptions: Sequence[str]) -> Conditioning:
         n = len(descriptions)
         pooled = np.array([[len(d) / 10] for d in descriptions], np.float32)
         return Conditioning(np.zeros((n, 3, 2), np.float32), np.ones((n, 3), np.float32), pooled)
+
+    def null(self, conditioning: Conditioning) -> Conditioning:
+        return Conditioning(0 * conditioning.states, 0 * conditioning.mask, 0 * conditioning.pooled)
+
+    def sigmas(self, steps: int) -> Any:
+        return flow_sigmas(steps)
+
+    def hold(self, array: Any) -> Any:
+        return array
 
     def denoise(self, latents: Any, sigmas: Any, conditioning: Conditioning) -> Any:
         self.calls.append(len(latents))

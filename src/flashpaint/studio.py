@@ -16,8 +16,7 @@ from flashpaint.models.folder import ModelFolder
 from flashpaint.paint.denoiser import Denoiser, DenoiserSpec
 from flashpaint.paint.loop import DenoiseLoop, Step
 from flashpaint.paint.noise import seeded_noise
-from flashpaint.paint.samplers import SamplerState
-from flashpaint.paint.schedule import flow_sigmas
+from flashpaint.paint.samplers import SAMPLERS, SamplerState
 from flashpaint.paint.trajectory import Trajectory
 from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
 from flashpaint.see.seer import Seer
@@ -135,16 +134,22 @@ class Studio:
     def _trajectories(
         self, requests: Sequence[PaintRequest], descriptions: Sequence[str], seeds: Sequence[int]
     ) -> list[Trajectory]:
-        spec, conditioning = self.denoiser.spec, self.denoiser.condition(descriptions)
-        trajectories = []
+        denoiser, conditioning = self.denoiser, self.denoiser.condition(descriptions)
+        spec, trajectories = denoiser.spec, []
         for k, (request, seed) in enumerate(zip(requests, seeds, strict=True)):
             width, height = size_of(request, spec)
-            shape = (1, spec.latent_channels, height // spec.downscale, width // spec.downscale)
-            sigmas = flow_sigmas(request.steps or spec.steps, spec.shift)
+            sigmas = denoiser.sigmas(request.steps or spec.steps)
+            noise = seeded_noise(seed, (1, spec.latent_channels, height // spec.downscale, width // spec.downscale))
             scale = spec.guidance_scale if request.guidance_scale is None else float(request.guidance_scale)
-            state = SamplerState(spec.noise, seed)
             trajectories.append(
-                Trajectory(seeded_noise(seed, shape), sigmas, conditioning[k : k + 1], scale, state=state)
+                Trajectory(
+                    denoiser.hold(sigmas[0] * noise),
+                    sigmas,
+                    conditioning[k : k + 1],
+                    scale,
+                    SAMPLERS[spec.sampler],
+                    SamplerState(spec.noise, seed),
+                )
             )
         return trajectories
 
@@ -165,14 +170,19 @@ class Studio:
 
 def size_of(request: PaintRequest, spec: DenoiserSpec) -> tuple[int, int]:
     """(width, height) in pixels that this model will paint. Raises SizeUnsupported."""
-    width, height = request.width or spec.sides[0], request.height or spec.sides[0]
+    width, height = request.width or spec.side, request.height or spec.side
     if width not in spec.sides or height not in spec.sides:
-        allowed = ", ".join(map(str, sorted(spec.sides)))
         raise SizeUnsupported(
-            f"{spec.name} paints sides of {allowed} pixels, not {width}x{height}: try {spec.sides[0]}x{spec.sides[0]}",
+            f"{spec.name} paints sides of {said(spec.sides)} pixels, not {width}x{height}: try {spec.side}x{spec.side}",
             param="size",
         )
     return width, height
+
+
+def said(sides: tuple[int, ...] | range) -> str:
+    if isinstance(sides, range):
+        return f"{sides[0]} to {sides[-1]} in steps of {sides.step}"
+    return ", ".join(map(str, sorted(sides)))
 
 
 class Clock:

@@ -109,6 +109,6 @@ def test_guidance_is_null_plus_scale_times_difference_and_rides_in_one_pass() ->
     condition = denoiser.condition(["a cat", "a dog in space", "x"])
     found = guided_x0(denoiser, x, sigmas, condition, [3.0, 3.0, 3.0])
     assert denoiser.calls == [4]
-    plain, null = denoiser.denoise(x, sigmas, condition), denoiser.denoise(x, sigmas, condition.null())
+    plain, null = denoiser.denoise(x, sigmas, condition), denoiser.denoise(x, sigmas, denoiser.null(condition))
     assert found[[0, 2]] == pytest.approx(plain[[0, 2]])
     assert found[1] == pytest.approx(null[1] + 3 * (plain[1] - null[1]), rel=1e-4)

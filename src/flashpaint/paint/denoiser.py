@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,7 +24,7 @@ class DenoiserSpec:
 
     latent_channels; downscale: pixels a latent; noise: how x mixes x0 and noise ("flow": (1-sigma) x0 + sigma noise,
     "sd": x0 + sigma noise); shift: of the flow schedule; guidance_interval: sigmas (low, high) between which guidance
-    is used; sides: the widths and heights that it paints, the first one by default.
+    is used; sides: the widths and heights that it paints; side: the one by default; sampler: a name in SAMPLERS.
     """
 
     name: str
@@ -35,7 +36,9 @@ class DenoiserSpec:
     steps: int
     guidance_scale: float
     guidance_interval: tuple[float, float]
-    sides: tuple[int, ...]
+    sides: tuple[int, ...] | range
+    side: int
+    sampler: str = "euler"
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,6 @@ class Conditioning:
     def __getitem__(self, which: Any) -> Conditioning:
         """The rows of a slice or of an index array."""
         return Conditioning(self.states[which], self.mask[which], self.pooled[which])
-
-    def null(self) -> Conditioning:
-        """The condition that says nothing, of the same shape: what guidance steers away from."""
-        return Conditioning(0 * self.states, 0 * self.mask, 0 * self.pooled)
 
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
@@ -81,8 +80,20 @@ class Denoiser(Protocol):
         """One row a description."""
         ...
 
+    def null(self, conditioning: Conditioning) -> Conditioning:
+        """The condition that says nothing, of the same shape: what guidance steers away from."""
+        ...
+
+    def sigmas(self, steps: int) -> NDArray[np.float32]:
+        """The model's own schedule: (steps + 1,) noise levels, falling to 0."""
+        ...
+
+    def hold(self, array: NDArray[np.float32]) -> Array:
+        """The array as this model's engine holds it."""
+        ...
+
     def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:
-        """The x0 estimate of latents (n, channels, h, w) at sigmas (n,), one noise level a sample."""
+        """The x0 estimate of latents (n, channels, h, w) at sigmas (n,) of NumPy, one noise level a sample."""
         ...
 
     def encode(self, images: Sequence[Image.Image]) -> Array:

@@ -30,7 +30,7 @@ def guided_x0(
     n, rows = len(x), guided_rows(sigmas, scales, denoiser.spec.guidance_interval)
     if not rows:
         return denoiser.denoise(x, sigmas, conditioning)
-    both = Conditioning.join([conditioning, conditioning[rows].null()])
+    both = Conditioning.join([conditioning, denoiser.null(conditioning[rows])])
     doubled = array_namespace(x).concat([x, x[rows]])
     found = denoiser.denoise(doubled, np.concatenate([sigmas, sigmas[rows]]), both)
     x0 = found[:n]

@@ -14,6 +14,7 @@ from flashpaint.models.graphs import open_graph
 from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.models.words import PADDING, open_words
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+from flashpaint.paint.schedule import flow_sigmas
 
 Array = NDArray[Any]
 
@@ -34,6 +35,15 @@ class MiniDenoiser:
         tokens = self._words.ids(descriptions, self._folder.manifest.clip.context)
         found = self._text(tokens=tokens)
         return Conditioning(found["states"], (tokens != PADDING).astype(np.float32), found["pooled"])
+
+    def null(self, conditioning: Conditioning) -> Conditioning:
+        return Conditioning(0 * conditioning.states, 0 * conditioning.mask, 0 * conditioning.pooled)
+
+    def sigmas(self, steps: int) -> NDArray[np.float32]:
+        return flow_sigmas(steps, self.spec.shift)
+
+    def hold(self, array: NDArray[np.float32]) -> Array:
+        return array
 
     def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:
         return self._denoiser(
@@ -70,4 +80,5 @@ def spec_of(folder: ModelFolder) -> DenoiserSpec:
         guidance_scale=shape.guidance_scale,
         guidance_interval=shape.guidance_interval,
         sides=tuple(shape.sides),
+        side=shape.sides[0],
     )
