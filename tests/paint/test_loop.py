@@ -229,6 +229,19 @@ def test_a_full_loop_refuses_at_once_with_the_wait_to_expect() -> None:
     assert len(list(loop.steps(trajectory(denoiser, 4, 2)))) == 2
 
 
+def test_closing_calls_everything_off_waits_for_the_device_and_the_next_picture_opens_it_again() -> None:
+    denoiser, heard = Gated(), list[Any]()
+    loop = DenoiseLoop(denoiser)
+    loop.submit(trajectory(denoiser, 1, 50), heard.append)
+    denoiser.entered.acquire()
+    denoiser.open()
+    loop.close()
+    assert isinstance(heard[-1], Cancelled)
+    assert len(loop) == 0
+    loop.close()
+    assert len(list(loop.steps(trajectory(denoiser, 2, 3)))) == 3
+
+
 def test_a_listener_that_fails_harms_nobody_else() -> None:
     denoiser = GaussianDenoiser()
     loop = DenoiseLoop(denoiser, batch=4)

@@ -9,14 +9,14 @@ import pytest
 
 from flashpaint.paint.noise import seeded_noise
 from flashpaint.paint.samplers import SamplerState, dpm_solver_2m, euler, lcm
-from flashpaint.paint.schedule import flow_sigmas, karras_sigmas, scaled_linear_betas, sd_sigmas, trained_sigmas
+from flashpaint.paint.schedule import flow_sigmas, karras_sigmas, sd_sigmas, trained_betas, trained_sigmas
 
 diffusers = pytest.importorskip("diffusers", reason="the oracle: pip install -e '.[test]'")
 torch = pytest.importorskip("torch", reason="the oracle: pip install -e '.[test]'")
 
 SHAPE = (1, 4, 8, 8)
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
-TRAINED = trained_sigmas(scaled_linear_betas())
+TRAINED = trained_sigmas(trained_betas())
 
 
 def estimate(x: np.ndarray, sigma: float) -> np.ndarray:

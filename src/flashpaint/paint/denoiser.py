@@ -15,7 +15,7 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 from PIL import Image
 
-Array = NDArray[Any]
+from flashpaint.paint.arrays import Array
 
 
 @dataclass(frozen=True)

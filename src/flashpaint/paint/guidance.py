@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
-from numpy.typing import NDArray
 
+from flashpaint.paint.arrays import Array
 from flashpaint.paint.denoiser import Conditioning, Denoiser
-
-Array = NDArray[Any]
 
 
 def guided_rows(sigmas: Array, scales: Sequence[float], interval: tuple[float, float]) -> list[int]:

@@ -7,12 +7,14 @@ first, as many as pay on this device. Knows no prompts, files or requests.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import itertools
 import logging
 import math
 import queue
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
@@ -27,6 +29,15 @@ from flashpaint.paint.trajectory import Trajectory, tick
 IDLE_S = 5.0  # a loop without work gives its thread back after this
 
 log = logging.getLogger(__name__)
+
+_loops: weakref.WeakSet[DenoiseLoop] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """An engine that is cut off in the middle of a pass ends the process with an error."""
+    for loop in list(_loops):
+        loop.close()
 
 
 @dataclass(frozen=True)
@@ -69,8 +80,10 @@ class DenoiseLoop:
         self._rides: list[Ride] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._closing = False
         self._orders = itertools.count()
         self._step_s = 0.0  # seconds that one step of one trajectory takes, a running mean
+        _loops.add(self)
 
     # ---- for callers, from any thread
 
@@ -128,6 +141,16 @@ class DenoiseLoop:
         finally:
             trajectory.cancelled = True
 
+    def close(self) -> None:
+        """Call all pictures off and wait until the device is free. A closed loop opens again with the next submit."""
+        with self._changed:
+            thread, self._closing = self._thread, self._thread is not None
+            for ride in self._rides:
+                ride.trajectory.cancelled = True
+            self._changed.notify()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
     # ---- on the loop's thread
 
     def _run(self) -> None:
@@ -143,8 +166,9 @@ class DenoiseLoop:
     def _serve(self) -> None:
         while True:
             with self._changed:
-                if not self._rides and not self._changed.wait_for(lambda: bool(self._rides), IDLE_S):
-                    self._thread = None
+                self._changed.wait_for(lambda: self._rides or self._closing, IDLE_S)
+                if not self._rides:
+                    self._thread, self._closing = None, False
                     return
                 rides = sorted(self._rides, key=lambda ride: ride.due)
             for ride in [r for r in rides if r.trajectory.cancelled]:

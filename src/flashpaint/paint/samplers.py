@@ -9,14 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from array_api_compat import array_namespace, device
-from numpy.typing import NDArray
 
+from flashpaint.paint.arrays import Array
 from flashpaint.paint.noise import Mixing, alpha, seeded_noise
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

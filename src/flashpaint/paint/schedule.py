@@ -33,9 +33,15 @@ def trained_sigmas(betas: NDArray[np.float64]) -> NDArray[np.float64]:
     return levels
 
 
-def scaled_linear_betas(number: int = 1000, first: float = 0.00085, last: float = 0.012) -> NDArray[np.float64]:
-    """Stable Diffusion's betas: linear in their square roots (Rombach et al. 2022)."""
-    return np.linspace(first**0.5, last**0.5, number) ** 2
+def trained_betas(
+    schedule: str = "scaled_linear", number: int = 1000, first: float = 0.00085, last: float = 0.012
+) -> NDArray[np.float64]:
+    """ "linear" betas (Ho et al. 2020), or Stable Diffusion's, linear in their square roots (Rombach et al. 2022)."""
+    if schedule == "linear":
+        return np.linspace(first, last, number)
+    if schedule == "scaled_linear":
+        return np.linspace(first**0.5, last**0.5, number) ** 2
+    raise OutOfRange(f"there is no beta schedule {schedule!r}: linear or scaled_linear", param="model")
 
 
 def sd_sigmas(

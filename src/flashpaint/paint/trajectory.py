@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
-from numpy.typing import NDArray
 
+from flashpaint.paint.arrays import Array
 from flashpaint.paint.denoiser import Conditioning, Denoiser
 from flashpaint.paint.guidance import guided_x0
 from flashpaint.paint.samplers import Sampler, SamplerState, euler
-
-Array = NDArray[Any]
 
 
 @dataclass

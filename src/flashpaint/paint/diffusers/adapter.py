@@ -1,0 +1,93 @@
+"""What all diffusers adapters share: the device, latents to pictures and back. Knows no family.
+
+A family's adapter says how a description becomes its conditioning and how its network estimates x0.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from flashpaint.models.pictures import to_array, to_pictures
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+
+SIDES = range(64, 2049, 8)
+
+
+class DiffusersDenoiser(ABC):
+    """A diffusers pipeline's models, in our loop. `pipe` only opens and holds them: its own loop is never run.
+
+    pipelines: the class names of model_index.json that the family serves.
+    """
+
+    pipelines: ClassVar[tuple[str, ...]]
+
+    def __init__(self, pipe: Any, name: str, version: str) -> None:
+        self.pipe = pipe
+        self.device, self.dtype = torch.device(pipe.device), pipe.vae.dtype
+        self.spec = self.describe(name, version)
+        self.engine = f"torch {str(self.dtype).removeprefix('torch.')} {self.device.type}"
+
+    @abstractmethod
+    def describe(self, name: str, version: str) -> DenoiserSpec:
+        """The model's constants, read from its configuration."""
+
+    @abstractmethod
+    def condition(self, descriptions: Sequence[str]) -> Conditioning: ...
+
+    @abstractmethod
+    def sigmas(self, steps: int) -> NDArray[np.float32]: ...
+
+    @abstractmethod
+    def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
+        """x0 of latents (n, channels, h, w) at sigmas (n, 1, 1, 1), all on the device."""
+
+    def null(self, conditioning: Conditioning) -> Conditioning:
+        """The empty prompt, encoded once."""
+        if not hasattr(self, "_empty"):
+            self._empty = self.condition([""])
+        return Conditioning.join([self._empty] * len(conditioning))
+
+    def hold(self, array: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    @torch.no_grad()
+    def denoise(self, latents: Tensor, sigmas: NDArray[np.float32], conditioning: Conditioning) -> Tensor:
+        levels = torch.from_numpy(sigmas).to(self.device).view(-1, 1, 1, 1)
+        return self.estimate(latents, levels, conditioning).float()
+
+    @torch.no_grad()
+    def encode(self, images: Sequence[Image.Image]) -> Tensor:
+        pictures = self.hold(to_array(images)).to(self.dtype) * 2 - 1
+        found = self.pipe.vae.encode(pictures)
+        return self.to_unit(found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latent).float()
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> list[Image.Image]:
+        pictures = self.pipe.vae.decode(self.from_unit(latents).to(self.dtype)).sample
+        return to_pictures((pictures.float() / 2 + 0.5).cpu().numpy())
+
+    def preview(self, latents: Tensor) -> list[Image.Image]:
+        """A quarter of the size in latents, decoded, and enlarged: a sixteenth of the work."""
+        height, width = latents.shape[-2:]
+        smaller = torch.nn.functional.interpolate(latents, size=(max(8, height // 4), max(8, width // 4)), mode="area")
+        scale = self.spec.downscale
+        return [p.resize((width * scale, height * scale), Image.Resampling.BICUBIC) for p in self.decode(smaller)]
+
+    def to_unit(self, latents: Tensor) -> Tensor:
+        """The autoencoder's latents -> those that the denoiser knows."""
+        config = self.pipe.vae.config
+        moved: Tensor = (latents - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
+        return moved
+
+    def from_unit(self, latents: Tensor) -> Tensor:
+        config = self.pipe.vae.config
+        moved: Tensor = latents / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
+        return moved

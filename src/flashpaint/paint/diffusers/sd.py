@@ -1,0 +1,70 @@
+"""Stable Diffusion 1.x and 2.x, their Turbo included (Rombach et al. 2022): a U-Net on eps or v."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
+from flashpaint.paint.schedule import sd_sigmas, trained_betas, trained_sigmas
+
+
+class StableDiffusion(DiffusersDenoiser):
+    pipelines: ClassVar[tuple[str, ...]] = ("StableDiffusionPipeline", "LatentConsistencyModelPipeline")
+
+    def describe(self, name: str, version: str) -> DenoiserSpec:
+        config, unet = self.pipe.scheduler.config, self.pipe.unet.config
+        betas = trained_betas(config.beta_schedule, config.num_train_timesteps, config.beta_start, config.beta_end)
+        self.trained = trained_sigmas(betas)
+        self.spacing = config.get("timestep_spacing", "leading")
+        self.predicts = config.get("prediction_type", "epsilon")
+        if self.predicts not in ("epsilon", "v_prediction"):
+            raise ValueError(f"{name} predicts {self.predicts}, which this adapter does not know")
+        turbo = self.spacing == "trailing"  # distilled models visit the last level first, without guidance
+        downscale = 2 ** (len(self.pipe.vae.config.block_out_channels) - 1)
+        return DenoiserSpec(
+            name=name,
+            version=version,
+            latent_channels=unet.in_channels,
+            downscale=downscale,
+            noise="sd",
+            shift=1.0,
+            steps=4 if turbo else 50,
+            guidance_scale=1.0 if turbo else 7.5,
+            guidance_interval=(0.0, float("inf")),
+            sides=SIDES,
+            side=unet.sample_size * downscale,
+        )
+
+    def condition(self, descriptions: Sequence[str]) -> Conditioning:
+        with torch.no_grad():
+            states, _ = self.pipe.encode_prompt(list(descriptions), self.device, 1, False)
+        return Conditioning(states, torch.ones(states.shape[:2]), torch.zeros(len(states), 1))
+
+    def sigmas(self, steps: int) -> NDArray[np.float32]:
+        return sd_sigmas(steps, self.trained, self.spacing)
+
+    def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
+        """eps: x0 = x - sigma eps; v: x0 = x / (sigma^2 + 1) - v sigma / sqrt(sigma^2 + 1) (Salimans & Ho 2022)."""
+        size = (sigmas**2 + 1).sqrt()  # brings x to the unit variance that the network was trained on
+        said: Tensor = self.pipe.unet(
+            (latents / size).to(self.dtype),
+            self.times(sigmas),
+            encoder_hidden_states=conditioning.states,
+            added_cond_kwargs=self.added(latents, conditioning),
+        ).sample.float()
+        return latents - sigmas * said if self.predicts == "epsilon" else latents / size**2 - said * sigmas / size
+
+    def added(self, latents: Tensor, conditioning: Conditioning) -> dict[str, Any] | None:
+        return None
+
+    def times(self, sigmas: Tensor) -> Tensor:
+        """The training step of each level, between steps by log sigma."""
+        at = np.interp(np.log(sigmas.flatten().cpu().numpy()), np.log(self.trained), np.arange(len(self.trained)))
+        return torch.from_numpy(at.astype(np.float32)).to(self.device)
