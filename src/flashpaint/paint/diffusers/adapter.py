@@ -18,7 +18,7 @@ from torch import Tensor
 from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 
-SIDES = range(64, 2049, 8)
+SIDES = range(32, 2049, 8)
 
 
 class DiffusersDenoiser(ABC):

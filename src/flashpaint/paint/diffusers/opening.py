@@ -1,0 +1,95 @@
+"""Opening a diffusers model: a local folder or a hub's by id and revision. Safetensors only, never remote code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from flashpaint.errors import ModelDamaged, ModelNotFound
+from flashpaint.paint.diffusers.adapter import DiffusersDenoiser
+from flashpaint.paint.diffusers.sd import StableDiffusion
+from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
+
+FAMILIES: tuple[type[DiffusersDenoiser], ...] = (StableDiffusion, StableDiffusionXL)
+ADAPTERS = {pipeline: family for family in FAMILIES for pipeline in family.pipelines}
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+WANTED = ("*.json", "*.txt", "*.model", "*.safetensors")
+
+
+def open_diffusers(
+    model: str | Path, revision: str | None = None, device: str | None = None, dtype: torch.dtype | None = None
+) -> DiffusersDenoiser:
+    """A Denoiser of the model's family.
+
+    model: a folder as diffusers saves it, or "owner/name" on the hub, fetched once (resumes where it broke off).
+    revision: of the hub, best a commit. device: "cuda", "mps", "cpu", None for the best there is. dtype: None for bf16
+    on an accelerator, else float32. Raises ModelNotFound or ModelDamaged before any weight is read.
+    """
+    folder = Path(model) if Path(model).is_dir() else fetched(str(model), revision)
+    name = checked(folder)
+    device = device or best_device()
+    dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
+    import diffusers
+
+    kind = getattr(diffusers, name)
+    try:
+        pipe = kind.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **without_checker(folder)
+        )
+    except (OSError, ValueError) as failure:
+        raise ModelDamaged(f"{folder}: {failure}", param="model") from failure
+    return ADAPTERS[name](pipe.to(device), folder.name, revision or "local")
+
+
+def fetched(model: str, revision: str | None) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=list(WANTED)))
+    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as failure:
+        raise ModelNotFound(
+            f"{model!r} is no folder here and could not be fetched ({type(failure).__name__}): check the name, or copy "
+            "the model's folder to this machine and give its path",
+            param="model",
+        ) from failure
+
+
+def checked(folder: Path) -> str:
+    """The pipeline's class, once the folder is known to be whole, safe and of a family that we know."""
+    index: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        index = json.loads((folder / "model_index.json").read_text())
+    name = index.get("_class_name")
+    if name is None:
+        raise ModelNotFound(f"{folder} is no diffusers model: there is no model_index.json in it", param="model")
+    if name not in ADAPTERS:
+        raise ModelNotFound(f"{folder} is a {name}: flashpaint opens {', '.join(sorted(ADAPTERS))}", param="model")
+    for part, (library, _) in ((k, v) for k, v in index.items() if isinstance(v, list)):
+        if library is None or part in ("safety_checker", "feature_extractor"):
+            continue
+        files = [path.suffix for path in (folder / part).glob("*")]
+        if not files:
+            raise ModelDamaged(f"{folder} lacks its {part}: fetch the model again", param="model")
+        if any(suffix in PICKLES for suffix in files) and ".safetensors" not in files:
+            raise ModelDamaged(
+                f"{folder / part} holds pickled weights, which can run code: take a revision with safetensors",
+                param="model",
+            )
+    return str(name)
+
+
+def without_checker(folder: Path) -> dict[str, Any]:
+    """Stable Diffusion's picture filter is a model of its own; it is the caller's to add."""
+    index = json.loads((folder / "model_index.json").read_text())
+    return {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in index else {}
+
+
+def best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
