@@ -44,15 +44,14 @@ class GaussianDenoiser:
         self.mean, self.deviation, self.calls = mean, deviation, list[int]()
         self.spec = DenoiserSpec("gaussian", "1", 4, 16, "flow", 1.0, 8, 1.0, interval, (64, 96), 64)
 
-    def condition(self, descriptions: Sequence[str]) -> Conditioning:
-        n = len(descriptions)
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
         pooled = np.array([[len(d) / 10] for d in descriptions], np.float32)
-        return Conditioning(np.zeros((n, 3, 2), np.float32), np.ones((n, 3), np.float32), pooled)
+        return Conditioning({"pooled": pooled})
 
     def null(self, conditioning: Conditioning) -> Conditioning:
-        return Conditioning(0 * conditioning.states, 0 * conditioning.mask, 0 * conditioning.pooled)
+        return Conditioning({"pooled": 0 * conditioning.arrays["pooled"]})
 
-    def sigmas(self, steps: int) -> Any:
+    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> Any:
         return flow_sigmas(steps)
 
     def hold(self, array: Any) -> Any:
@@ -60,7 +59,7 @@ class GaussianDenoiser:
 
     def denoise(self, latents: Any, sigmas: Any, conditioning: Conditioning) -> Any:
         self.calls.append(len(latents))
-        s, m = sigmas.reshape(-1, 1, 1, 1), self.mean + conditioning.pooled.reshape(-1, 1, 1, 1)
+        s, m = sigmas.reshape(-1, 1, 1, 1), self.mean + conditioning.arrays["pooled"].reshape(-1, 1, 1, 1)
         gain = self.deviation**2 * (1 - s) / (self.deviation**2 * (1 - s) ** 2 + s**2)
         return (m + gain * (latents - (1 - s) * m)).astype(np.float32)
 

@@ -98,7 +98,7 @@ class Studio:
                         request,
                         seed,
                         trajectory.steps,
-                        trajectory.guidance_scale,
+                        self._scale(request),
                         clock.seconds(),
                         self._used(words),
                         self._notes(request, words),
@@ -134,24 +134,28 @@ class Studio:
     def _trajectories(
         self, requests: Sequence[PaintRequest], descriptions: Sequence[str], seeds: Sequence[int]
     ) -> list[Trajectory]:
-        denoiser, conditioning = self.denoiser, self.denoiser.condition(descriptions)
-        spec, trajectories = denoiser.spec, []
+        denoiser, spec = self.denoiser, self.denoiser.spec
+        scales = [self._scale(request) for request in requests]
+        conditioning, trajectories = denoiser.condition(descriptions, scales), []
         for k, (request, seed) in enumerate(zip(requests, seeds, strict=True)):
             width, height = size_of(request, spec)
-            sigmas = denoiser.sigmas(request.steps or spec.steps)
+            sigmas = denoiser.sigmas(request.steps or spec.steps, width, height)
             noise = seeded_noise(seed, (1, spec.latent_channels, height // spec.downscale, width // spec.downscale))
-            scale = spec.guidance_scale if request.guidance_scale is None else float(request.guidance_scale)
             trajectories.append(
                 Trajectory(
                     denoiser.hold(sigmas[0] * noise),
                     sigmas,
                     conditioning[k : k + 1],
-                    scale,
+                    1.0 if spec.reads_guidance else scales[k],
                     SAMPLERS[spec.sampler],
                     SamplerState(spec.noise, seed),
                 )
             )
         return trajectories
+
+    def _scale(self, request: PaintRequest) -> float:
+        given = request.guidance_scale
+        return self.denoiser.spec.guidance_scale if given is None else float(given)
 
     def _notes(self, request: PaintRequest, told: str) -> tuple[str, ...]:
         notes = self.seer.notes_on(request.prompt)

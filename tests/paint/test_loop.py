@@ -67,7 +67,7 @@ class Gated(GaussianDenoiser):
         self.gate.acquire()
         if len(latents) > self.fits:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        if self.poison is not None and (conditioning.pooled == np.float32(self.poison)).any():
+        if self.poison is not None and (conditioning.arrays["pooled"] == np.float32(self.poison)).any():
             raise ValueError("poisoned")
         return super().denoise(latents, sigmas, conditioning)
 

@@ -112,7 +112,7 @@ def _single_step(studio: Studio, runs: int = 20) -> float:
 
     spec = studio.denoiser.spec
     latents = np.zeros((1, spec.latent_channels, *(spec.side // spec.downscale,) * 2), np.float32)
-    conditioning, sigmas = studio.denoiser.condition(["a cat"]), np.ones(1, np.float32)
+    conditioning, sigmas = studio.denoiser.condition(["a cat"], [1.0]), np.ones(1, np.float32)
     spent = [
         _measured(lambda: None, lambda: void(studio.denoiser.denoise(latents, sigmas, conditioning)))
         for _ in range(runs)

@@ -6,9 +6,9 @@ x0 the model's estimate of the clean latents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -24,7 +24,8 @@ class DenoiserSpec:
 
     latent_channels; downscale: pixels a latent; noise: how x mixes x0 and noise ("flow": (1-sigma) x0 + sigma noise,
     "sd": x0 + sigma noise); shift: of the flow schedule; guidance_interval: sigmas (low, high) between which guidance
-    is used; sides: the widths and heights that it paints; side: the one by default; sampler: a name in SAMPLERS.
+    is used; sides: the widths and heights that it paints; side: the one by default; sampler: a name in SAMPLERS;
+    reads_guidance: the scale is an input of the network (distilled guidance), not a second pass.
     """
 
     name: str
@@ -39,30 +40,38 @@ class DenoiserSpec:
     sides: tuple[int, ...] | range
     side: int
     sampler: str = "euler"
+    reads_guidance: bool = False
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What the denoiser reads: states (n, t, width) of the text's tokens, mask (n, t), pooled (n, dim)."""
+    """What the denoiser reads beside latents and sigmas: arrays by the model's own names, each of one row a sample."""
 
-    states: Array
-    mask: Array
-    pooled: Array
+    arrays: Mapping[str, Array]
 
     def __len__(self) -> int:
-        return len(self.pooled)
+        return len(next(iter(self.arrays.values())))
 
-    def __getitem__(self, which: Any) -> Conditioning:
-        """The rows of a slice or of an index array."""
-        return Conditioning(self.states[which], self.mask[which], self.pooled[which])
+    def __getitem__(self, which: slice | list[int]) -> Conditioning:
+        """The rows of a slice or of a list of numbers."""
+        return Conditioning({name: array[which] for name, array in self.arrays.items()})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row, all arrays: rows of one shape can be joined."""
+        return tuple(side for name in sorted(self.arrays) for side in self.arrays[name].shape[1:])
 
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
         """One batch of several."""
         if len(parts) == 1:
             return parts[0]
-        concat = array_namespace(parts[0].pooled).concat
-        return Conditioning(*(concat([getattr(p, name) for p in parts]) for name in ("states", "mask", "pooled")))
+        return Conditioning(
+            {
+                name: array_namespace(array).concat([part.arrays[name] for part in parts])
+                for name, array in parts[0].arrays.items()
+            }
+        )
 
 
 class Denoiser(Protocol):
@@ -76,16 +85,16 @@ class Denoiser(Protocol):
         """What runs it, for the record: "openvino f32 cpu"."""
         ...
 
-    def condition(self, descriptions: Sequence[str]) -> Conditioning:
-        """One row a description."""
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
+        """One row a description; the scales are for models that read them (spec.reads_guidance)."""
         ...
 
     def null(self, conditioning: Conditioning) -> Conditioning:
         """The condition that says nothing, of the same shape: what guidance steers away from."""
         ...
 
-    def sigmas(self, steps: int) -> NDArray[np.float32]:
-        """The model's own schedule: (steps + 1,) noise levels, falling to 0."""
+    def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
+        """The model's own schedule for pictures of this many pixels: (steps + 1,) noise levels, falling to 0."""
         ...
 
     def hold(self, array: NDArray[np.float32]) -> Array:

@@ -31,28 +31,22 @@ class MiniDenoiser:
         self.engine = f"openvino {self._denoiser.precision} cpu"
         self.spec = spec_of(folder)
 
-    def condition(self, descriptions: Sequence[str]) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
         tokens = self._words.ids(descriptions, self._folder.manifest.clip.context)
         found = self._text(tokens=tokens)
-        return Conditioning(found["states"], (tokens != PADDING).astype(np.float32), found["pooled"])
+        return Conditioning({**found, "mask": (tokens != PADDING).astype(np.float32)})
 
     def null(self, conditioning: Conditioning) -> Conditioning:
-        return Conditioning(0 * conditioning.states, 0 * conditioning.mask, 0 * conditioning.pooled)
+        return Conditioning({name: 0 * array for name, array in conditioning.arrays.items()})
 
-    def sigmas(self, steps: int) -> NDArray[np.float32]:
+    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> NDArray[np.float32]:
         return flow_sigmas(steps, self.spec.shift)
 
     def hold(self, array: NDArray[np.float32]) -> Array:
         return array
 
     def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:
-        return self._denoiser(
-            latents=latents,
-            sigmas=sigmas,
-            states=conditioning.states,
-            mask=conditioning.mask,
-            pooled=conditioning.pooled,
-        )["x0"]
+        return self._denoiser(latents=latents, sigmas=sigmas, **conditioning.arrays)["x0"]
 
     def encode(self, images: Sequence[Image.Image]) -> Array:
         # opened on first use: painting from noise never encodes

@@ -50,7 +50,7 @@ class Trajectory:
     @property
     def shape(self) -> tuple[Any, ...]:
         """Trajectories of one shape can share a forward pass."""
-        return (*self.latents.shape[1:], *self.conditioning.states.shape[1:])
+        return (*self.latents.shape[1:], *self.conditioning.shape)
 
 
 def tick(denoiser: Denoiser, batch: Sequence[Trajectory]) -> None:

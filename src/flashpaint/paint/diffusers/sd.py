@@ -42,12 +42,12 @@ class StableDiffusion(DiffusersDenoiser):
             side=unet.sample_size * downscale,
         )
 
-    def condition(self, descriptions: Sequence[str]) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
         with torch.no_grad():
             states, _ = self.pipe.encode_prompt(list(descriptions), self.device, 1, False)
-        return Conditioning(states, torch.ones(states.shape[:2]), torch.zeros(len(states), 1))
+        return Conditioning({"states": states})
 
-    def sigmas(self, steps: int) -> NDArray[np.float32]:
+    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> NDArray[np.float32]:
         return sd_sigmas(steps, self.trained, self.spacing)
 
     def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
@@ -56,7 +56,7 @@ class StableDiffusion(DiffusersDenoiser):
         said: Tensor = self.pipe.unet(
             (latents / size).to(self.dtype),
             self.times(sigmas),
-            encoder_hidden_states=conditioning.states,
+            encoder_hidden_states=conditioning.arrays["states"],
             added_cond_kwargs=self.added(latents, conditioning),
         ).sample.float()
         return latents - sigmas * said if self.predicts == "epsilon" else latents / size**2 - said * sigmas / size

@@ -15,21 +15,21 @@ from flashpaint.paint.diffusers.sd import StableDiffusion
 class StableDiffusionXL(StableDiffusion):
     pipelines: ClassVar[tuple[str, ...]] = ("StableDiffusionXLPipeline",)
 
-    def condition(self, descriptions: Sequence[str]) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
         with torch.no_grad():
             states, _, pooled, _ = self.pipe.encode_prompt(
                 list(descriptions), device=self.device, do_classifier_free_guidance=False
             )
-        return Conditioning(states, torch.ones(states.shape[:2]), pooled)
+        return Conditioning({"states": states, "pooled": pooled})
 
     def null(self, conditioning: Conditioning) -> Conditioning:
         """Zeros, where the model was trained to take them for silence; else the empty prompt."""
         if not self.pipe.config.get("force_zeros_for_empty_prompt", True):
             return super().null(conditioning)
-        return Conditioning(0 * conditioning.states, conditioning.mask, 0 * conditioning.pooled)
+        return Conditioning({name: 0 * array for name, array in conditioning.arrays.items()})
 
     def added(self, latents: Tensor, conditioning: Conditioning) -> dict[str, Any]:
         """The pooled text, and (height, width) as asked, uncropped and as painted."""
         height, width = (side * self.spec.downscale for side in latents.shape[-2:])
         sizes = torch.tensor([[height, width, 0, 0, height, width]] * len(latents))
-        return {"text_embeds": conditioning.pooled, "time_ids": sizes.to(self.device, self.dtype)}
+        return {"text_embeds": conditioning.arrays["pooled"], "time_ids": sizes.to(self.device, self.dtype)}
