@@ -114,3 +114,42 @@ def sdxl() -> Any:
         ),
         add_watermarker=False,
     )
+
+
+def t5_tokenizer() -> Any:
+    letters = [("▁", -2.0), *((chr(c), -3.0) for c in range(33, 127))]
+    vocab = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), *letters]
+    return transformers.T5Tokenizer(vocab=vocab, extra_ids=0, model_max_length=64)
+
+
+def t5_encoder() -> Any:
+    torch.manual_seed(0)
+    config = transformers.T5Config(d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4, vocab_size=120)
+    return transformers.T5EncoderModel(config).eval()
+
+
+def flux(dev: bool) -> Any:
+    torch.manual_seed(0)
+    transformer = diffusers.FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+        axes_dims_rope=[4, 4, 8],
+        guidance_embeds=dev,
+    )
+    pipe = diffusers.FluxPipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0 if dev else 1.0, use_dynamic_shifting=dev),
+        text_encoder=clip_text(),
+        text_encoder_2=t5_encoder(),
+        tokenizer=clip_tokenizer(),
+        tokenizer_2=t5_tokenizer(),
+        transformer=transformer.eval(),
+        vae=vae(4, shift_factor=0.06, use_quant_conv=False, use_post_quant_conv=False),
+    )
+    pipe.default_sample_size = 16
+    return pipe

@@ -11,10 +11,11 @@ import torch
 
 from flashpaint.errors import ModelDamaged, ModelNotFound
 from flashpaint.paint.diffusers.adapter import DiffusersDenoiser
+from flashpaint.paint.diffusers.flux import Flux
 from flashpaint.paint.diffusers.sd import StableDiffusion
 from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
 
-FAMILIES: tuple[type[DiffusersDenoiser], ...] = (StableDiffusion, StableDiffusionXL)
+FAMILIES: tuple[type[DiffusersDenoiser], ...] = (StableDiffusion, StableDiffusionXL, Flux)
 ADAPTERS = {pipeline: family for family in FAMILIES for pipeline in family.pipelines}
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 WANTED = ("*.json", "*.txt", "*.model", "*.safetensors")
