@@ -15,6 +15,8 @@ import torch
 from PIL import Image
 
 from flashpaint.paint.diffusers.flux import Flux
+from flashpaint.paint.diffusers.pixart import PixArt
+from flashpaint.paint.diffusers.sana import Sana
 from flashpaint.paint.diffusers.sd import StableDiffusion
 from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
 from flashpaint.paint.loop import DenoiseLoop
@@ -28,6 +30,8 @@ FAMILIES: dict[str, tuple[Callable[[], Any], type[Any]]] = {
     "sd, v prediction": (lambda: tiny.sd("v_prediction"), StableDiffusion),
     "sd turbo": (lambda: tiny.sd(spacing="trailing"), StableDiffusion),
     "sdxl": (tiny.sdxl, StableDiffusionXL),
+    "pixart": (tiny.pixart, PixArt),
+    "sana": (tiny.sana, Sana),
     "flux dev": (lambda: tiny.flux(dev=True), Flux),
     "flux schnell": (lambda: tiny.flux(dev=False), Flux),
 }
@@ -70,15 +74,19 @@ def test_our_loop_paints_what_the_pipeline_paints(denoiser: Any, scale: float) -
     noise = torch.from_numpy(seeded_noise(3, (1, spec.latent_channels, side, side)))
     if isinstance(denoiser, Flux):
         noise = denoiser.pipe._pack_latents(noise, 1, spec.latent_channels, side, side)
+    own = {"use_resolution_binning": False} if isinstance(denoiser, (PixArt, Sana)) else {}
+    if spec.noise == "flow":
+        own["sigmas"] = np.linspace(1, 0, 6)[:-1].tolist()
     theirs = denoiser.pipe(
         "a cat in space",
-        negative_prompt=None,
+        negative_prompt=None if isinstance(denoiser, (StableDiffusionXL, Flux)) else "",
         num_inference_steps=5,
         guidance_scale=scale,
         latents=noise.clone(),
         output_type="latent",
         height=spec.side,
         width=spec.side,
+        **own,
     ).images
     if isinstance(denoiser, Flux):
         theirs = denoiser.pipe._unpack_latents(theirs, spec.side, spec.side, denoiser.pipe.vae_scale_factor)

@@ -153,3 +153,82 @@ def flux(dev: bool) -> Any:
     )
     pipe.default_sample_size = 16
     return pipe
+
+
+def pixart() -> Any:
+    torch.manual_seed(0)
+    transformer = diffusers.PixArtTransformer2DModel(
+        sample_size=16,
+        num_layers=2,
+        patch_size=2,
+        attention_head_dim=8,
+        num_attention_heads=3,
+        caption_channels=32,
+        in_channels=4,
+        cross_attention_dim=24,
+        out_channels=8,
+        norm_type="ada_norm_single",
+        use_additional_conditions=False,
+        norm_elementwise_affine=False,
+        norm_eps=1e-6,
+    )
+    return diffusers.PixArtSigmaPipeline(
+        tokenizer=t5_tokenizer(),
+        text_encoder=t5_encoder(),
+        vae=vae(),
+        transformer=transformer.eval(),
+        scheduler=diffusers.EulerDiscreteScheduler(
+            beta_start=0.0001, beta_end=0.02, beta_schedule="linear", timestep_spacing="linspace", steps_offset=1
+        ),
+    )
+
+
+def sana() -> Any:
+    torch.manual_seed(0)
+    transformer = diffusers.SanaTransformer2DModel(
+        patch_size=1,
+        in_channels=4,
+        out_channels=4,
+        num_layers=1,
+        num_attention_heads=2,
+        attention_head_dim=4,
+        num_cross_attention_heads=2,
+        cross_attention_head_dim=4,
+        cross_attention_dim=8,
+        caption_channels=8,
+        sample_size=16,
+    )
+    autoencoder = diffusers.AutoencoderDC(
+        in_channels=3,
+        latent_channels=4,
+        attention_head_dim=2,
+        encoder_block_types=("ResBlock", "EfficientViTBlock"),
+        decoder_block_types=("ResBlock", "EfficientViTBlock"),
+        encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8),
+        encoder_qkv_multiscales=((), (5,)),
+        decoder_qkv_multiscales=((), (5,)),
+        encoder_layers_per_block=(1, 1),
+        decoder_layers_per_block=[1, 1],
+        downsample_block_type="conv",
+        upsample_block_type="interpolate",
+        decoder_norm_types="rms_norm",
+        decoder_act_fns="silu",
+        scaling_factor=0.41407,
+    )
+    text = transformers.Gemma2Config(
+        head_dim=16,
+        hidden_size=8,
+        intermediate_size=64,
+        num_attention_heads=2,
+        num_hidden_layers=1,
+        num_key_value_heads=2,
+        vocab_size=300,
+    )
+    return diffusers.SanaPipeline(
+        tokenizer=clip_tokenizer(),
+        text_encoder=transformers.Gemma2Model(text).eval(),
+        vae=autoencoder.eval(),
+        transformer=transformer.eval(),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )

@@ -12,10 +12,12 @@ import torch
 from flashpaint.errors import ModelDamaged, ModelNotFound
 from flashpaint.paint.diffusers.adapter import DiffusersDenoiser
 from flashpaint.paint.diffusers.flux import Flux
+from flashpaint.paint.diffusers.pixart import PixArt
+from flashpaint.paint.diffusers.sana import Sana
 from flashpaint.paint.diffusers.sd import StableDiffusion
 from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
 
-FAMILIES: tuple[type[DiffusersDenoiser], ...] = (StableDiffusion, StableDiffusionXL, Flux)
+FAMILIES: tuple[type[DiffusersDenoiser], ...] = (StableDiffusion, StableDiffusionXL, PixArt, Sana, Flux)
 ADAPTERS = {pipeline: family for family in FAMILIES for pipeline in family.pipelines}
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 WANTED = ("*.json", "*.txt", "*.model", "*.safetensors")

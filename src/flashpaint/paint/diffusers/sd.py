@@ -10,37 +10,48 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flashpaint.errors import ModelNotFound
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
 from flashpaint.paint.schedule import sd_sigmas, trained_betas, trained_sigmas
 
 
 class StableDiffusion(DiffusersDenoiser):
-    pipelines: ClassVar[tuple[str, ...]] = ("StableDiffusionPipeline", "LatentConsistencyModelPipeline")
+    """steps, guidance_scale, sampler: the defaults of what is not distilled."""
+
+    pipelines: ClassVar[tuple[str, ...]] = ("StableDiffusionPipeline",)
+    steps: ClassVar[int] = 50
+    guidance_scale: ClassVar[float] = 7.5
+    sampler: ClassVar[str] = "euler"
 
     def describe(self, name: str, version: str) -> DenoiserSpec:
-        config, unet = self.pipe.scheduler.config, self.pipe.unet.config
+        config, network = self.pipe.scheduler.config, self.network.config
         betas = trained_betas(config.beta_schedule, config.num_train_timesteps, config.beta_start, config.beta_end)
         self.trained = trained_sigmas(betas)
         self.spacing = config.get("timestep_spacing", "leading")
         self.predicts = config.get("prediction_type", "epsilon")
         if self.predicts not in ("epsilon", "v_prediction"):
-            raise ValueError(f"{name} predicts {self.predicts}, which this adapter does not know")
+            raise ModelNotFound(f"{name} predicts {self.predicts}, which this adapter does not know", param="model")
         turbo = self.spacing == "trailing"  # distilled models visit the last level first, without guidance
         downscale = 2 ** (len(self.pipe.vae.config.block_out_channels) - 1)
         return DenoiserSpec(
             name=name,
             version=version,
-            latent_channels=unet.in_channels,
+            latent_channels=network.in_channels,
             downscale=downscale,
             noise="sd",
             shift=1.0,
-            steps=4 if turbo else 50,
-            guidance_scale=1.0 if turbo else 7.5,
+            steps=4 if turbo else self.steps,
+            guidance_scale=1.0 if turbo else self.guidance_scale,
             guidance_interval=(0.0, float("inf")),
             sides=SIDES,
-            side=unet.sample_size * downscale,
+            side=network.sample_size * downscale,
+            sampler=self.sampler,
         )
+
+    @property
+    def network(self) -> Any:
+        return self.pipe.unet
 
     def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
         with torch.no_grad():
@@ -53,15 +64,20 @@ class StableDiffusion(DiffusersDenoiser):
     def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
         """eps: x0 = x - sigma eps; v: x0 = x / (sigma^2 + 1) - v sigma / sqrt(sigma^2 + 1) (Salimans & Ho 2022)."""
         size = (sigmas**2 + 1).sqrt()  # brings x to the unit variance that the network was trained on
-        said: Tensor = self.pipe.unet(
-            (latents / size).to(self.dtype),
-            self.times(sigmas),
-            encoder_hidden_states=conditioning.arrays["states"],
-            added_cond_kwargs=self.added(latents, conditioning),
-        ).sample.float()
+        said = self.predict((latents / size).to(self.dtype), self.times(sigmas), conditioning).float()
         return latents - sigmas * said if self.predicts == "epsilon" else latents / size**2 - said * sigmas / size
 
+    def predict(self, latents: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+        """The network's eps or v of latents of unit variance at training steps (n,)."""
+        return self.pipe.unet(  # type: ignore[no-any-return]
+            latents,
+            times,
+            encoder_hidden_states=conditioning.arrays["states"],
+            added_cond_kwargs=self.added(latents, conditioning),
+        ).sample
+
     def added(self, latents: Tensor, conditioning: Conditioning) -> dict[str, Any] | None:
+        """What the U-Net reads beside the text."""
         return None
 
     def times(self, sigmas: Tensor) -> Tensor:
