@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from flashpaint.errors import SizeUnsupported
+from flashpaint.errors import ModelNotFound, SizeUnsupported
 from flashpaint.models.folder import ModelFolder
 from flashpaint.paint.denoiser import Denoiser, DenoiserSpec
 from flashpaint.paint.loop import DenoiseLoop, Step
@@ -39,18 +39,31 @@ class Studio:
         self._reading = threading.Lock()  # seer, teller and the denoiser's text encoder serve one caller at a time
 
     @classmethod
-    def open(cls, model: str | Path = "mini", threads: int | None = None, precision: str | None = None) -> Studio:
+    def open(
+        cls,
+        model: str | Path = "mini",
+        threads: int | None = None,
+        precision: str | None = None,
+        painter: str | Path | None = None,
+        revision: str | None = None,
+    ) -> Studio:
         """Open an embedded model by name, or a model folder by path; every file is checked first.
 
         threads: of the CPU, None for all. precision of painting: "f32", "bf16", or None for the fastest that the
-        processor has in hardware (their pictures look alike, not equal). Raises ModelNotFound or ModelDamaged.
+        processor has in hardware (their pictures look alike, not equal). painter: a diffusers model that paints in
+        the model's stead, a folder or a hub's "owner/name" at a revision (needs flashpaint[torch]). Raises
+        ModelNotFound or ModelDamaged.
         """
-        from flashpaint.paint.mini import MiniDenoiser
         from flashpaint.see.mini import MiniSeer
         from flashpaint.tell.mini import MiniTeller
 
         folder = ModelFolder.open(model)
-        return cls(MiniSeer(folder, threads), MiniTeller(folder, threads), MiniDenoiser(folder, threads, precision))
+        seer, teller = MiniSeer(folder, threads), MiniTeller(folder, threads)
+        if painter is not None:
+            return cls(seer, teller, _of_the_field(painter, revision))
+        from flashpaint.paint.mini import MiniDenoiser
+
+        return cls(seer, teller, MiniDenoiser(folder, threads, precision))
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint one picture. Raises SizeUnsupported before any work."""
@@ -170,6 +183,16 @@ class Studio:
             "engine": self.denoiser.engine,
             "teller": type(self.teller).__name__ if told else "none",
         }
+
+
+def _of_the_field(painter: str | Path, revision: str | None) -> Denoiser:
+    try:
+        from flashpaint.paint.diffusers.opening import open_diffusers
+    except ImportError as missing:
+        raise ModelNotFound(
+            f"{painter} needs PyTorch and diffusers ({missing}): pip install 'flashpaint[torch]'", param="painter"
+        ) from missing
+    return open_diffusers(painter, revision)
 
 
 def size_of(request: PaintRequest, spec: DenoiserSpec) -> tuple[int, int]:

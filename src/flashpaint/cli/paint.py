@@ -44,6 +44,11 @@ def paint(
     show: Annotated[bool | None, typer.Option(help="Preview in the terminal. [default: when it is one]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture on stdout.")] = False,
     model: Annotated[str, typer.Option(help="An embedded model or a model folder.")] = "mini",
+    painter: Annotated[
+        str | None,
+        typer.Option(help="A diffusers model that paints instead: a folder or owner/name (needs flashpaint[torch])."),
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Of the painter on its hub, best a commit.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all]")] = None,
 ) -> None:
     """Paint pictures from prompts.
@@ -65,7 +70,7 @@ def paint(
     preview = show if show is not None else (sys.stdout.isatty() and not as_json)
     from flashpaint.studio import Studio  # the engines load only once the request is known to be sound
 
-    studio = Studio.open(model, threads)
+    studio = Studio.open(model, threads, painter=painter, revision=revision)
     for request, path in zip(wanted, paths, strict=True):
         painting = paint_one(studio, request, console)
         saved = marks.save(painting, numbered(path, overwrite), overwrite)

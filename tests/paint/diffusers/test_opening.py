@@ -21,8 +21,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "sd"
 
 
-def test_a_folder_of_diffusers_paints_in_the_studio_with_minis_seer_and_teller(folder: Path, studio: Studio) -> None:
-    ours = Studio(studio.seer, studio.teller, open_diffusers(folder))
+def test_a_folder_of_diffusers_paints_in_the_studio_with_minis_seer_and_teller(folder: Path) -> None:
+    ours = Studio.open(painter=folder)
     painting = ours.paint(PaintRequest("太空中的一只猫", seed=1, steps=3))
     assert painting.description == "a cat in space"
     assert painting.picture.size == (32, 32)
