@@ -25,7 +25,7 @@ END, SEE = "</s>", "<see>"
 
 def build(stage: Stage, vocabulary: int) -> T5ForConditionalGeneration:
     depth, width = (1, 64) if stage.small else (3, 256)
-    return T5ForConditionalGeneration(
+    model = T5ForConditionalGeneration(
         T5Config(
             vocab_size=vocabulary,
             d_model=width,
@@ -42,6 +42,24 @@ def build(stage: Stage, vocabulary: int) -> T5ForConditionalGeneration:
             tie_word_embeddings=True,
         )
     )
+    with torch.no_grad():
+        model.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight += sense_of_place()
+    return model
+
+
+def sense_of_place() -> Tensor:
+    """(32 buckets, 4 heads) of T5's relative bias to start from: one head looks a place back, one a place ahead, one
+    back and one ahead, the nearer the more. From T5's own start, near zero, the encoder stayed a bag of words for
+    300,000 prompts: it told which things, and their order by chance.
+
+    Buckets 0 to 15 are the place itself and those before, 16 to 31 those after (Raffel et al. 2020, section 2.1).
+    """
+    distance = torch.arange(16.0)
+    bias = torch.zeros(32, 4)
+    bias[1, 0] = bias[17, 1] = 4.0
+    bias[:16, 2], bias[16:, 2] = 2.0 - 0.5 * distance, -4.0
+    bias[:16, 3], bias[16:, 3] = -4.0, 2.0 - 0.5 * distance
+    return bias
 
 
 @torch.no_grad()
@@ -156,7 +174,7 @@ def main() -> None:
         step = take_up(state, model, optimiser)
     rng, mean_loss = random.Random(f"teller {step}"), 4.0
     while stage.progress < 1:
-        rate = 3e-3 * min(1, (step + 1) / 100) * max(0.01, min(1, 2 * (1 - stage.progress)))
+        rate = 3e-3 * min(1, (step + 1) / 100) * max(0.01, min(1, 4 * (1 - stage.progress)))
         # two things and their order are the hardest to tell: they come more often than in pictures
         kinds = [rng.choice(["pair", "pair", "pair_place", None, None]) for _ in range(number)]
         scenes = [sample(rng, kind) for kind in kinds]
