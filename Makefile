@@ -16,7 +16,7 @@ $(VENV)/tested: $(VENV)/installed
 	@touch $@
 
 demo: $(VENV)/installed
-	@$(BIN)/flashpaint paint 太空中的一只猫 --seed 7 --out cat.png --overwrite
+	@$(BIN)/flashpaint paint 太空中的一只猫 --seed 9 --out cat.png --overwrite
 	@echo "the picture: $(CURDIR)/cat.png   (and how it was made: $(BIN)/flashpaint show cat.png)"
 
 test: lint
