@@ -27,6 +27,7 @@ from flashpaint.paint.pace import batch_that_pays
 from flashpaint.paint.trajectory import Trajectory, tick
 
 IDLE_S = 5.0  # a loop without work gives its thread back after this
+CLOSE_S = 10.0  # no pass takes so long on purpose: closing never waits for an engine that hangs
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class DenoiseLoop:
                 ride.trajectory.cancelled = True
             self._changed.notify()
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            thread.join(CLOSE_S)
 
     # ---- on the loop's thread
 
