@@ -46,9 +46,9 @@ def vae(channels: int = 4, **extra: Any) -> Any:
     ).eval()
 
 
-def sd(prediction: str = "epsilon", spacing: str = "linspace") -> Any:
+def unet(**extra: Any) -> Any:
     torch.manual_seed(0)
-    unet = diffusers.UNet2DConditionModel(
+    return diffusers.UNet2DConditionModel(
         block_out_channels=(8, 16),
         norm_num_groups=4,
         layers_per_block=1,
@@ -57,22 +57,28 @@ def sd(prediction: str = "epsilon", spacing: str = "linspace") -> Any:
         out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=32,
-        attention_head_dim=2,
+        **extra,
+    ).eval()
+
+
+def euler_scheduler(prediction: str = "epsilon", spacing: str = "linspace") -> Any:
+    return diffusers.EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type=prediction,
+        timestep_spacing=spacing,
+        steps_offset=1,
     )
+
+
+def sd(prediction: str = "epsilon", spacing: str = "linspace") -> Any:
     return diffusers.StableDiffusionPipeline(
         vae=vae(),
         text_encoder=clip_text(),
         tokenizer=clip_tokenizer(),
-        unet=unet.eval(),
-        scheduler=diffusers.EulerDiscreteScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            prediction_type=prediction,
-            timestep_spacing=spacing,
-            steps_offset=1,
-        ),
+        unet=unet(cross_attention_dim=32, attention_head_dim=2),
+        scheduler=euler_scheduler(prediction, spacing),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -80,38 +86,22 @@ def sd(prediction: str = "epsilon", spacing: str = "linspace") -> Any:
 
 
 def sdxl() -> Any:
-    torch.manual_seed(0)
-    unet = diffusers.UNet2DConditionModel(
-        block_out_channels=(8, 16),
-        norm_num_groups=4,
-        layers_per_block=1,
-        sample_size=16,
-        in_channels=4,
-        out_channels=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=(2, 4),
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=8,
-        transformer_layers_per_block=(1, 2),
-        projection_class_embeddings_input_dim=6 * 8 + 32,
-        cross_attention_dim=64,
-    )
     return diffusers.StableDiffusionXLPipeline(
         vae=vae(),
         text_encoder=clip_text(),
         text_encoder_2=clip_text(projection=True),
         tokenizer=clip_tokenizer(),
         tokenizer_2=clip_tokenizer(),
-        unet=unet.eval(),
-        scheduler=diffusers.EulerDiscreteScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            timestep_spacing="linspace",
-            steps_offset=1,
+        unet=unet(
+            attention_head_dim=(2, 4),
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            transformer_layers_per_block=(1, 2),
+            projection_class_embeddings_input_dim=6 * 8 + 32,
+            cross_attention_dim=64,
         ),
+        scheduler=euler_scheduler(),
         add_watermarker=False,
     )
 
