@@ -34,7 +34,6 @@ def test_one_scene_has_one_description(studio: Studio, prompt: str, description:
     assert tell(studio, prompt) == [description]
 
 
-@pytest.mark.xfail(reason="the first teller keeps both things but often swaps their order", strict=False)
 def test_right_of_is_told_as_left_of(studio: Studio) -> None:
     assert tell(studio, "a dog to the right of a cat") == ["a cat to the left of a dog"]
 
