@@ -118,6 +118,11 @@ def test_help_teaches_by_example(tmp_path: Path) -> None:
     assert run("--version", cwd=tmp_path).stdout.startswith("flashpaint 0.")
 
 
+def heed_interrupts() -> None:
+    """What a shell starts in the background inherits that Ctrl-C is ignored, and so would what a test starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_quietly_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [
@@ -136,6 +141,7 @@ def test_ctrl_c_ends_quietly_and_leaves_nothing_half_written(tmp_path: Path) -> 
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("*.png")) and time.monotonic() < deadline:
