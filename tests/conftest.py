@@ -42,16 +42,27 @@ class GaussianDenoiser:
 
     def __init__(self, mean: float = 2.0, deviation: float = 0.5, interval: tuple[float, float] = (0.0, 1.0)) -> None:
         self.mean, self.deviation, self.calls = mean, deviation, list[int]()
-        self.spec = DenoiserSpec("gaussian", "1", 4, 16, "flow", 1.0, 8, 1.0, interval, (64, 96), 64)
+        self.spec = DenoiserSpec(
+            name="gaussian",
+            version="1",
+            steps=8,
+            guidance_scale=1.0,
+            sides=(64, 96),
+            side=64,
+            latent_channels=4,
+            downscale=16,
+            noise="flow",
+            guidance_interval=interval,
+        )
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
         pooled = np.array([[len(d) / 10] for d in descriptions], np.float32)
         return Conditioning({"pooled": pooled})
 
     def null(self, conditioning: Conditioning) -> Conditioning:
-        return Conditioning({"pooled": 0 * conditioning.arrays["pooled"]})
+        return conditioning.silent()
 
-    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> Any:
+    def sigmas(self, steps: int, width: int, height: int) -> Any:
         return flow_sigmas(steps)
 
     def hold(self, array: Any) -> Any:

@@ -14,9 +14,10 @@ from PIL import Image
 from flashpaint.errors import ModelNotFound, SizeUnsupported
 from flashpaint.models.folder import ModelFolder
 from flashpaint.paint.denoiser import Denoiser, DenoiserSpec
-from flashpaint.paint.loop import DenoiseLoop, Step
+from flashpaint.paint.loop import DenoiseLoop
 from flashpaint.paint.noise import seeded_noise
 from flashpaint.paint.samplers import SAMPLERS, SamplerState
+from flashpaint.paint.step import Step
 from flashpaint.paint.trajectory import Trajectory
 from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
 from flashpaint.see.seer import Seer

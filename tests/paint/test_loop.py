@@ -38,7 +38,7 @@ def trajectory(
     return Trajectory(
         seeded_noise(seed, shape),
         flow_sigmas(steps),
-        denoiser.condition([text]),
+        denoiser.condition([text], [1.0]),
         scale,
         SAMPLERS[sampler],
         SamplerState("flow", seed),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -16,29 +16,25 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.paint.arrays import Array
+from flashpaint.paint.noise import Mixing
+from flashpaint.paint.painter import PainterSpec
 
 
-@dataclass(frozen=True)
-class DenoiserSpec:
-    """The model's constants.
+@dataclass(frozen=True, kw_only=True)
+class DenoiserSpec(PainterSpec):
+    """A painter's constants, and those of its latents.
 
     latent_channels; downscale: pixels a latent; noise: how x mixes x0 and noise ("flow": (1-sigma) x0 + sigma noise,
     "sd": x0 + sigma noise); shift: of the flow schedule; guidance_interval: sigmas (low, high) between which guidance
-    is used; sides: the widths and heights that it paints; side: the one by default; sampler: a name in SAMPLERS;
-    reads_guidance: the scale is an input of the network (distilled guidance), not a second pass.
+    is used; sampler: a name in SAMPLERS; reads_guidance: the scale is an input of the network (distilled guidance),
+    not a second pass.
     """
 
-    name: str
-    version: str
     latent_channels: int
     downscale: int
-    noise: Literal["flow", "sd"]
-    shift: float
-    steps: int
-    guidance_scale: float
-    guidance_interval: tuple[float, float]
-    sides: tuple[int, ...] | range
-    side: int
+    noise: Mixing
+    shift: float = 1.0
+    guidance_interval: tuple[float, float] = (0.0, float("inf"))
     sampler: str = "euler"
     reads_guidance: bool = False
 
@@ -55,6 +51,10 @@ class Conditioning:
     def __getitem__(self, which: slice | list[int]) -> Conditioning:
         """The rows of a slice or of a list of numbers."""
         return Conditioning({name: array[which] for name, array in self.arrays.items()})
+
+    def silent(self) -> Conditioning:
+        """Zeros of the same shape: the null of models that were trained with it."""
+        return Conditioning({name: 0 * array for name, array in self.arrays.items()})
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -19,11 +19,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from array_api_compat import array_namespace
-from PIL import Image
 
 from flashpaint.errors import Cancelled, FlashpaintError, PaintingFailed, QueueFull
 from flashpaint.paint.denoiser import Denoiser
 from flashpaint.paint.pace import batch_that_pays
+from flashpaint.paint.step import Step
 from flashpaint.paint.trajectory import Trajectory, tick
 
 IDLE_S = 5.0  # a loop without work gives its thread back after this
@@ -39,17 +39,6 @@ def _close_all() -> None:
     """An engine that is cut off in the middle of a pass ends the process with an error."""
     for loop in list(_loops):
         loop.close()
-
-
-@dataclass(frozen=True)
-class Step:
-    """A trajectory stands at `position` of `steps`. preview: if one was asked for; picture, decode_s: at the last."""
-
-    position: int
-    steps: int
-    preview: Image.Image | None = None
-    picture: Image.Image | None = None
-    decode_s: float = 0.0
 
 
 Listener = Callable[[Step | FlashpaintError], None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,9 @@ from flashpaint.models.folder import ModelFolder
 from flashpaint.models.graphs import open_graph
 from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.models.words import PADDING, open_words
+from flashpaint.paint.arrays import Array
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 from flashpaint.paint.schedule import flow_sigmas
-
-Array = NDArray[Any]
 
 
 class MiniDenoiser:
@@ -31,15 +29,15 @@ class MiniDenoiser:
         self.engine = f"openvino {self._denoiser.precision} cpu"
         self.spec = spec_of(folder)
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
         tokens = self._words.ids(descriptions, self._folder.manifest.clip.context)
         found = self._text(tokens=tokens)
         return Conditioning({**found, "mask": (tokens != PADDING).astype(np.float32)})
 
     def null(self, conditioning: Conditioning) -> Conditioning:
-        return Conditioning({name: 0 * array for name, array in conditioning.arrays.items()})
+        return conditioning.silent()
 
-    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> NDArray[np.float32]:
+    def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         return flow_sigmas(steps, self.spec.shift)
 
     def hold(self, array: NDArray[np.float32]) -> Array:

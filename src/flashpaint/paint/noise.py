@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
-
+from flashpaint.paint.arrays import Array
 
 Mixing = Literal["flow", "sd"]
 
@@ -27,13 +26,7 @@ def alpha(sigma: float, kind: Mixing) -> float:
     return 1 - sigma if kind == "flow" else 1.0
 
 
-def expand(values: Array, like: Array) -> Array:
-    """values (n,) shaped to multiply `like` (n, ...)."""
-    return values.reshape(-1, *(1,) * (like.ndim - 1))
-
-
 def mix(x0: Array, noise: Array, sigmas: Array, kind: Mixing) -> Array:
     """x at noise levels sigmas (n,). flow: (1 - sigma) x0 + sigma noise (Lipman et al. 2022); sd: x0 + sigma noise."""
-    sigma = expand(sigmas, x0)
-    mixed: Array = (1 - sigma) * x0 + sigma * noise if kind == "flow" else x0 + sigma * noise
-    return mixed
+    sigma = sigmas.reshape(-1, *(1,) * (x0.ndim - 1))
+    return (1 - sigma) * x0 + sigma * noise if kind == "flow" else x0 + sigma * noise

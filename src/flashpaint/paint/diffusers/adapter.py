@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -40,20 +41,25 @@ class DiffusersDenoiser(ABC):
         """The model's constants, read from its configuration."""
 
     @abstractmethod
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning: ...
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning: ...
 
     @abstractmethod
-    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> NDArray[np.float32]: ...
+    def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]: ...
 
     @abstractmethod
     def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
         """x0 of latents (n, channels, h, w) at sigmas (n, 1, 1, 1), all on the device."""
 
     def null(self, conditioning: Conditioning) -> Conditioning:
-        """The empty prompt, encoded once."""
-        if not hasattr(self, "_empty"):
-            self._empty = self.condition([""])
         return Conditioning.join([self._empty] * len(conditioning))
+
+    @cached_property
+    def _empty(self) -> Conditioning:
+        return self.empty()
+
+    def empty(self) -> Conditioning:
+        """One row that says nothing: the empty prompt, where a family has nothing better."""
+        return self.condition([""], [1.0])
 
     def hold(self, array: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -32,24 +32,23 @@ class Flux(DiffusersDenoiser):
             shift=self.pipe.scheduler.config.shift,
             steps=28 if dev else 4,
             guidance_scale=3.5 if dev else 1.0,
-            guidance_interval=(0.0, 1.0),
             sides=range(SIDES.start, SIDES.stop, 2 * downscale),
             side=self.pipe.default_sample_size * downscale,
             reads_guidance=dev,
         )
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
         with torch.no_grad():
             states, pooled, _ = self.pipe.encode_prompt(list(descriptions), None, device=self.device)
-        scales = torch.tensor(list(guidance_scales) or [self.spec.guidance_scale] * len(states))
+        scales = torch.tensor(list(guidance_scales))
         return Conditioning({"states": states, "pooled": pooled, "guidance": scales.float().to(self.device)})
 
-    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> NDArray[np.float32]:
+    def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         """Shifted by size where the model was trained so: exp(mu), mu linear in the number of patches."""
         config = self.pipe.scheduler.config
         if not config.get("use_dynamic_shifting", False):
             return flow_sigmas(steps, config.shift)
-        patches = (width or self.spec.side) * (height or self.spec.side) / (2 * self.spec.downscale) ** 2
+        patches = width * height / (2 * self.spec.downscale) ** 2
         few, many = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
         least, most = config.get("base_shift", 0.5), config.get("max_shift", 1.15)
         return flow_sigmas(steps, math.exp(least + (most - least) * (patches - few) / (many - few)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def open_diffusers(
     on an accelerator, else float32. Raises ModelNotFound or ModelDamaged before any weight is read.
     """
     folder = Path(model) if Path(model).is_dir() else fetched(str(model), revision)
-    name = checked(folder)
+    index = checked(folder)
+    name = index["_class_name"]
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
     import diffusers
@@ -41,7 +43,7 @@ def open_diffusers(
     kind = getattr(diffusers, name)
     try:
         pipe = kind.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **without_checker(folder)
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **without_checker(index)
         )
     except (OSError, ValueError) as failure:
         raise ModelDamaged(f"{folder}: {failure}", param="model") from failure
@@ -62,8 +64,8 @@ def fetched(model: str, revision: str | None) -> Path:
         ) from failure
 
 
-def checked(folder: Path) -> str:
-    """The pipeline's class, once the folder is known to be whole, safe and of a family that we know."""
+def checked(folder: Path) -> dict[str, Any]:
+    """model_index.json, once the folder is known to be whole, safe and of a family that we know."""
     index: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
         index = json.loads((folder / "model_index.json").read_text())
@@ -83,12 +85,11 @@ def checked(folder: Path) -> str:
                 f"{folder / part} holds pickled weights, which can run code: take a revision with safetensors",
                 param="model",
             )
-    return str(name)
+    return index
 
 
-def without_checker(folder: Path) -> dict[str, Any]:
+def without_checker(index: Mapping[str, Any]) -> dict[str, Any]:
     """Stable Diffusion's picture filter is a model of its own; it is the caller's to add."""
-    index = json.loads((folder / "model_index.json").read_text())
     return {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in index else {}
 
 

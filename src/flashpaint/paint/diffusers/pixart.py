@@ -1,4 +1,4 @@
-"""PixArt-Sigma and PixArt-alpha (Chen et al. 2023, 2024): a transformer on eps, its text from T5."""
+"""PixArt-Sigma (Chen et al. 2024): a transformer on eps, its text from T5."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PixArt(StableDiffusion):
     def network(self) -> Any:
         return self.pipe.transformer
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
         with torch.no_grad():
             states, mask, _, _ = self.pipe.encode_prompt(list(descriptions), False, device=self.device)
         return Conditioning({"states": states, "mask": mask})

@@ -32,20 +32,17 @@ class Sana(DiffusersDenoiser):
             shift=config.get("flow_shift", None) or config.get("shift", 1.0),
             steps=20,
             guidance_scale=4.5,
-            guidance_interval=(0.0, 1.0),
             sides=range(SIDES.start, SIDES.stop, max(SIDES.step, downscale)),
             side=self.pipe.transformer.config.sample_size * downscale,
             sampler="dpm++2m",
         )
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
         return self.read(list(descriptions), self.instruction)
 
-    def null(self, conditioning: Conditioning) -> Conditioning:
-        """The empty prompt, encoded once without the instruction, to the same length."""
-        if not hasattr(self, "_empty"):
-            self._empty = self.read([""], None)
-        return Conditioning.join([self._empty] * len(conditioning))
+    def empty(self) -> Conditioning:
+        """Without the instruction, to the same length."""
+        return self.read([""], None)
 
     @torch.no_grad()
     def read(self, texts: list[str], instruction: list[str] | None) -> Conditioning:
@@ -54,7 +51,7 @@ class Sana(DiffusersDenoiser):
         )
         return Conditioning({"states": states, "mask": mask})
 
-    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> NDArray[np.float32]:
+    def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         return flow_sigmas(steps, self.spec.shift)
 
     def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:

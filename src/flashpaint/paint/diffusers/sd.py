@@ -40,10 +40,8 @@ class StableDiffusion(DiffusersDenoiser):
             latent_channels=network.in_channels,
             downscale=downscale,
             noise="sd",
-            shift=1.0,
             steps=4 if turbo else self.steps,
             guidance_scale=1.0 if turbo else self.guidance_scale,
-            guidance_interval=(0.0, float("inf")),
             sides=SIDES,
             side=network.sample_size * downscale,
             sampler=self.sampler,
@@ -53,12 +51,12 @@ class StableDiffusion(DiffusersDenoiser):
     def network(self) -> Any:
         return self.pipe.unet
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
         with torch.no_grad():
             states, _ = self.pipe.encode_prompt(list(descriptions), self.device, 1, False)
         return Conditioning({"states": states})
 
-    def sigmas(self, steps: int, width: int = 0, height: int = 0) -> NDArray[np.float32]:
+    def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         return sd_sigmas(steps, self.trained, self.spacing)
 
     def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
@@ -69,7 +67,7 @@ class StableDiffusion(DiffusersDenoiser):
 
     def predict(self, latents: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         """The network's eps or v of latents of unit variance at training steps (n,)."""
-        return self.pipe.unet(  # type: ignore[no-any-return]
+        return self.network(  # type: ignore[no-any-return]
             latents,
             times,
             encoder_hidden_states=conditioning.arrays["states"],

@@ -15,18 +15,17 @@ from flashpaint.paint.diffusers.sd import StableDiffusion
 class StableDiffusionXL(StableDiffusion):
     pipelines: ClassVar[tuple[str, ...]] = ("StableDiffusionXLPipeline",)
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float] = ()) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
         with torch.no_grad():
             states, _, pooled, _ = self.pipe.encode_prompt(
                 list(descriptions), device=self.device, do_classifier_free_guidance=False
             )
         return Conditioning({"states": states, "pooled": pooled})
 
-    def null(self, conditioning: Conditioning) -> Conditioning:
+    def empty(self) -> Conditioning:
         """Zeros, where the model was trained to take them for silence; else the empty prompt."""
-        if not self.pipe.config.get("force_zeros_for_empty_prompt", True):
-            return super().null(conditioning)
-        return Conditioning({name: 0 * array for name, array in conditioning.arrays.items()})
+        said = super().empty()
+        return said.silent() if self.pipe.config.get("force_zeros_for_empty_prompt", True) else said
 
     def added(self, latents: Tensor, conditioning: Conditioning) -> dict[str, Any]:
         """The pooled text, and (height, width) as asked, uncropped and as painted."""
