@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flashpaint import Finished, FlashpaintError, PaintRequest, Preview, Progress, Studio, Told
 from flashpaint.errors import SizeUnsupported
-from flashpaint.tell.teller import Sight
+from flashpaint.tell.teller import Sight, Telling
 
 
 def test_a_sentence_becomes_a_picture_with_its_whole_account(studio: Studio) -> None:
@@ -70,8 +70,8 @@ def test_without_the_teller_the_prompt_itself_is_painted(studio: Studio) -> None
 
 def test_where_the_teller_says_nothing_the_prompt_is_painted_and_that_is_told(studio: Studio) -> None:
     class Silent:
-        def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[str]:
-            return [""] * len(prompts)
+        def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
+            return [Telling("")] * len(prompts)
 
     painting = Studio(studio.seer, Silent(), studio.denoiser).paint(PaintRequest("a cat", seed=1, steps=1))
     assert painting.description == "a cat"

@@ -21,7 +21,7 @@ from flashpaint.paint.step import Step
 from flashpaint.paint.trajectory import Trajectory
 from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
 from flashpaint.see.seer import Seer
-from flashpaint.tell.teller import Sight, Teller
+from flashpaint.tell.teller import Sight, Teller, Telling
 
 TOGETHER = 64  # of many requests, so many are in the loop at once
 
@@ -93,7 +93,7 @@ class Studio:
         yield Progress("tell")
         with self._reading, clock("tell"):
             told = self._tell(requests, [Sight(row) for row in z])
-        descriptions = [words or request.prompt for words, request in zip(told, requests, strict=True)]
+        descriptions = [words.description or request.prompt for words, request in zip(told, requests, strict=True)]
         for description in descriptions:
             yield Told(description)
         with self._reading, clock("condition"):
@@ -108,7 +108,7 @@ class Studio:
                 yield Finished(
                     Painting(
                         picture,
-                        words or request.prompt,
+                        words.description or request.prompt,
                         request,
                         seed,
                         trajectory.steps,
@@ -135,15 +135,15 @@ class Studio:
                 yield Progress("decode")
                 return step.picture
 
-    def _tell(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[str]:
-        """The teller's descriptions; "" where none is asked for or given."""
+    def _tell(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[Telling]:
+        """What the teller says; nothing where it is not asked."""
         asked = [k for k, request in enumerate(requests) if request.describe]
-        descriptions = [""] * len(requests)
+        tellings = [Telling("")] * len(requests)
         if asked:
             told = self.teller.tell([requests[k].prompt for k in asked], [sights[k] for k in asked])
-            for k, description in zip(asked, told, strict=True):
-                descriptions[k] = description
-        return descriptions
+            for k, telling in zip(asked, told, strict=True):
+                tellings[k] = telling
+        return tellings
 
     def _trajectories(
         self, requests: Sequence[PaintRequest], descriptions: Sequence[str], seeds: Sequence[int]
@@ -171,18 +171,19 @@ class Studio:
         given = request.guidance_scale
         return self.denoiser.spec.guidance_scale if given is None else float(given)
 
-    def _notes(self, request: PaintRequest, told: str) -> tuple[str, ...]:
+    def _notes(self, request: PaintRequest, told: Telling) -> tuple[str, ...]:
         notes = self.seer.notes_on(request.prompt)
-        silent = request.describe and not told
-        return (*notes, "the teller gave no description: the prompt itself is painted") if silent else notes
+        if request.describe and not told.description:
+            return (*notes, told.note or "the teller gave no description: the prompt itself is painted")
+        return (*notes, told.note) if told.note else notes
 
-    def _used(self, told: str) -> dict[str, str]:
+    def _used(self, told: Telling) -> dict[str, str]:
         spec = self.denoiser.spec
         return {
             "model": spec.name,
             "version": spec.version,
             "engine": self.denoiser.engine,
-            "teller": type(self.teller).__name__ if told else "none",
+            "teller": type(self.teller).__name__ if told.description else "none",
         }
 
 

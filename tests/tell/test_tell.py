@@ -9,7 +9,7 @@ from flashpaint.tell.teller import Sight
 
 
 def tell(studio: Studio, *prompts: str) -> list[str]:
-    return studio.teller.tell(prompts, [Sight(z) for z in studio.seer.see_text(prompts)])
+    return [t.description for t in studio.teller.tell(prompts, [Sight(z) for z in studio.seer.see_text(prompts)])]
 
 
 def test_codes_name_the_nearest_word_and_then_the_nearest_to_what_is_left() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from flashpaint.models.folder import ModelFolder
 from flashpaint.models.words import open_words
 from flashpaint.tell.codes import code_words, codes_of
-from flashpaint.tell.teller import Sight
+from flashpaint.tell.teller import Sight, Telling
 
 SEE, END = "<see>", "</s>"
 PROMPT_TOKENS = 64  # as trained
@@ -28,11 +28,11 @@ class MiniTeller:
             str(model), device="cpu", compute_type="int8", inter_threads=1, intra_threads=threads or 0
         )
 
-    def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[str]:
+    def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
         codes = code_words(codes_of(np.stack([sight.z for sight in sights]), self._codebook))
         sources = [
             [*self._words.pieces(prompt)[:PROMPT_TOKENS], SEE, *code, END]
             for prompt, code in zip(prompts, codes, strict=True)
         ]
         results = self._translator.translate_batch(sources, beam_size=1, max_decoding_length=self._max_tokens)
-        return [self._words.join(result.hypotheses[0]) for result in results]
+        return [Telling(self._words.join(result.hypotheses[0])) for result in results]

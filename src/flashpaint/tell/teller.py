@@ -12,15 +12,28 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Sight:
-    """What the teller is shown beside the prompt: z (dim,) float32, and the descriptions of the nearest pictures."""
+    """What the teller is shown beside the prompt.
+
+    z: (dim,) float32, the prompt's features; neighbours: descriptions of the nearest pictures; concepts: the words that
+    clip finds nearest to the prompt, nearest first.
+    """
 
     z: NDArray[np.float32]
     neighbours: tuple[str, ...] = ()
+    concepts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Telling:
+    """description: "" where the teller has none, so that the prompt itself is painted; note: why, for the caller."""
+
+    description: str
+    note: str = ""
 
 
 class Teller(Protocol):
     """One canonical English description a prompt, whatever its wording or language."""
 
-    def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[str]:
-        """As many descriptions as prompts; an empty one says that the teller had none."""
+    def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
+        """As many as prompts. A prompt that cannot be told gets an empty one: only a broken request raises."""
         ...
