@@ -55,7 +55,7 @@ class GaussianDenoiser:
             guidance_interval=interval,
         )
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
+    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Any = ()) -> Conditioning:
         pooled = np.array([[len(d) / 10] for d in descriptions], np.float32)
         return Conditioning({"pooled": pooled})
 
@@ -82,6 +82,12 @@ class GaussianDenoiser:
 
     def preview(self, latents: Any) -> list[Image.Image]:
         return self.decode(latents)
+
+    def notes_on(self, description: str) -> tuple[str, ...]:
+        return ()
+
+    def forget(self) -> None:
+        pass
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ ALLOWED = {
     "paint": GROUND | {"models"},
     "marks": GROUND,
     "studio": GROUND | {"models", "see", "tell", "paint"},
-    "bench": GROUND | {"studio", "marks"},
+    "bench": GROUND | {"studio", "marks", "paint"},
     "cli": GROUND | {"studio", "marks", "bench", "models", "__init__"},
     "__init__": GROUND | {"studio"},
 }

@@ -20,7 +20,7 @@ def test_a_sentence_becomes_a_picture_with_its_whole_account(studio: Studio) -> 
     assert painting.picture.mode == "RGB"
     assert np.asarray(painting.picture).std() > 10, "not one flat colour"
     assert painting.description == "a cat in space"
-    assert (painting.seed, painting.steps) == (7, studio.denoiser.spec.steps)
+    assert (painting.seed, painting.steps) == (7, studio.painter.spec.steps)
     assert {"see", "tell", "condition", "denoise", "decode", "total"} <= set(painting.timings)
     assert painting.used["model"] == "mini"
 
@@ -73,7 +73,7 @@ def test_where_the_teller_says_nothing_the_prompt_is_painted_and_that_is_told(st
         def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
             return [Telling("")] * len(prompts)
 
-    painting = Studio(studio.seer, Silent(), studio.denoiser).paint(PaintRequest("a cat", seed=1, steps=1))
+    painting = Studio(studio.seer, Silent(), studio.painter).paint(PaintRequest("a cat", seed=1, steps=1))
     assert painting.description == "a cat"
     assert painting.used["teller"] == "none"
     assert any("no description" in note for note in painting.notes)

@@ -183,12 +183,12 @@ def score(stage: Stage, studio: Studio, judge: Judge, painter: Painter) -> dict[
         made, real = made + english, real + truth
         stage.log(
             f"{kind}: English {scores[NAMES[kind]]:.3f}, Chinese {chinese[-1]:.3f}, judge on real scenes "
-            f"{scores['judge_' + NAMES[kind]]:.3f}, {studio.denoiser.spec.steps} steps {few[-1]:.3f}, 50 {many[-1]:.3f}"
+            f"{scores['judge_' + NAMES[kind]]:.3f}, {studio.painter.spec.steps} steps {few[-1]:.3f}, 50 {many[-1]:.3f}"
         )
     scores["zh_over_en"] = sum(chinese) / max(1e-9, sum(scores[name] for name in NAMES.values()))
     scores["few_over_many"] = sum(few) / max(1e-9, sum(many))
     scores["kid"] = kernel_distance(features(judge, made), features(judge, real))
-    scores["steps"] = studio.denoiser.spec.steps
+    scores["steps"] = studio.painter.spec.steps
     return {name: round(value, 4) for name, value in scores.items()}
 
 
@@ -225,10 +225,10 @@ SWEEP = [
 
 def sweep(stage: Stage, studio: Studio, judge: Judge) -> None:
     """Steps, guidance, its interval and the shift, on 40 scenes a kind that no score is taken on."""
-    default = studio.denoiser.spec
+    default = studio.painter.denoiser.spec
     rows = {kind: held_out_prompts(kind, 6 if stage.small else 40, "sweep") for kind in COUNTS}
     for steps, scale, interval, shift in SWEEP[: 2 if stage.small else None]:
-        studio.denoiser.spec = dataclasses.replace(  # type: ignore[misc]
+        studio.painter.denoiser.spec = dataclasses.replace(  # type: ignore[misc]
             default, steps=steps, guidance_scale=scale, guidance_interval=interval, shift=shift
         )
         found = {

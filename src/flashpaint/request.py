@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from PIL import Image
 
@@ -12,26 +14,27 @@ from flashpaint.errors import OutOfRange, PromptEmpty, PromptTooLong, PromptUnre
 
 PROMPT_LIMIT = 2000  # characters
 SEED_LIMIT = 2**63 - 1
+STEPS_LIMIT = 200
 
 
-def clean_prompt(prompt: str) -> str:
-    """The prompt in NFC, line breaks and tabs as spaces, trimmed.
+def clean_prompt(prompt: str, param: str = "prompt") -> str:
+    """The prompt (or what `param` names) in NFC, line breaks and tabs as spaces, trimmed.
 
     Raises PromptEmpty, PromptTooLong or PromptUnreadable (control characters, lone surrogates).
     """
     if not isinstance(prompt, str):
-        raise PromptUnreadable(f"a prompt is text, not {type(prompt).__name__}: pass a string", param="prompt")
+        raise PromptUnreadable(f"a {param} is text, not {type(prompt).__name__}: pass a string", param=param)
     text = " ".join(unicodedata.normalize("NFC", prompt).split())
     for at, character in enumerate(text):
         if unicodedata.category(character) in ("Cc", "Cs"):
             raise PromptUnreadable(
-                f"character {at + 1} of the prompt is U+{ord(character):04X}, which is no text: remove it",
-                param="prompt",
+                f"character {at + 1} of the {param} is U+{ord(character):04X}, which is no text: remove it",
+                param=param,
             )
     if all(unicodedata.category(character)[0] in "CZM" for character in text):
-        raise PromptEmpty('the prompt is empty: say what to paint, for example "a cat in space"', param="prompt")
+        raise PromptEmpty('the prompt is empty: say what to paint, for example "a cat in space"', param=param)
     if len(text) > PROMPT_LIMIT:
-        raise PromptTooLong(f"the prompt has {len(text)} characters: shorten it to {PROMPT_LIMIT}", param="prompt")
+        raise PromptTooLong(f"the {param} has {len(text)} characters: shorten it to {PROMPT_LIMIT}", param=param)
     return text
 
 
@@ -46,12 +49,27 @@ def check_number(name: str, value: float | None, low: float, high: float, whole:
         )
 
 
+def check_sigmas(levels: Sequence[float]) -> tuple[float, ...]:
+    """The levels as numbers. Raises OutOfRange unless they fall strictly and end at 0."""
+    found = tuple(map(float, levels))
+    falling = all(below < level for level, below in pairwise(found))
+    if not 2 <= len(found) <= STEPS_LIMIT + 1 or found[-1] != 0 or not falling or not math.isfinite(found[0]):
+        raise OutOfRange(
+            f"sigmas are 2 to {STEPS_LIMIT + 1} numbers that fall strictly and end at 0, for example 1, 0.6, 0.3, 0",
+            param="sigmas",
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class PaintRequest:
     """One picture to paint. None means the model's own default (seed: a fresh one, which the Painting tells).
 
     prompt: 1 to 2,000 characters, any language. seed: 0 to 2**63 - 1. width, height: pixels, as the model allows.
     steps: 1 to 200. guidance_scale: 0 to 50 (1 = no guidance). describe: whether the teller rewrites the prompt.
+    negative: what to steer away from, by guidance. sampler: "euler", "dpm++2m" or "lcm". schedule: of the noise levels,
+    "own" or "karras". sigmas: the levels themselves, falling to 0, instead of steps. loras: (name, weight) of those
+    that the painter has, weights -2 to 2.
     """
 
     prompt: str
@@ -61,13 +79,26 @@ class PaintRequest:
     steps: int | None = None
     guidance_scale: float | None = None
     describe: bool = True
+    negative: str = ""
+    sampler: str | None = None
+    schedule: str | None = None
+    sigmas: tuple[float, ...] | None = None
+    loras: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", clean_prompt(self.prompt))
+        if self.negative:
+            object.__setattr__(self, "negative", clean_prompt(self.negative, "negative"))
+        if self.sigmas is not None:
+            object.__setattr__(self, "sigmas", check_sigmas(self.sigmas))
+            if self.steps is not None or self.schedule is not None:
+                raise OutOfRange("sigmas say the steps and the schedule: leave out both", param="sigmas")
+        for name, weight in self.loras:
+            check_number(f"the weight of lora {name}", weight, -2, 2, whole=False)
         check_number("seed", self.seed, 0, SEED_LIMIT)
         check_number("width", self.width, 1, 65536)
         check_number("height", self.height, 1, 65536)
-        check_number("steps", self.steps, 1, 200)
+        check_number("steps", self.steps, 1, STEPS_LIMIT)
         check_number("guidance_scale", self.guidance_scale, 0, 50, whole=False)
 
 

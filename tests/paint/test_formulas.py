@@ -107,7 +107,7 @@ def test_guidance_is_null_plus_scale_times_difference_and_rides_in_one_pass() ->
     denoiser = GaussianDenoiser(interval=(0.2, 0.95))
     x, sigmas = seeded_noise(1, (3, 4, 4, 4)), np.array([1.0, 0.5, 0.1], np.float32)
     condition = denoiser.condition(["a cat", "a dog in space", "x"], [1.0] * 3)
-    found = guided_x0(denoiser, x, sigmas, condition, [3.0, 3.0, 3.0])
+    found = guided_x0(denoiser, x, sigmas, condition, [3.0] * 3, [None] * 3)
     assert denoiser.calls == [4]
     plain, null = denoiser.denoise(x, sigmas, condition), denoiser.denoise(x, sigmas, denoiser.null(condition))
     assert found[[0, 2]] == pytest.approx(plain[[0, 2]])

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from flashpaint.bench.report import Report, percentiles
 from flashpaint.bench.stages import PROMPTS
+from flashpaint.paint.loop import DenoiseLoop
+from flashpaint.paint.loop_painter import LoopPainter
 from flashpaint.request import Event, PaintRequest, Progress
 from flashpaint.studio import Studio
 
@@ -40,7 +42,7 @@ def clients(pictures: int = 48, tick: Callable[[], None] = lambda: None) -> Repo
         tick()
     figures["throughput_ratio_8"] = figures["pictures_per_s_8"] / figures["pictures_per_s_1"]
     figures["cancel_ms_p95"] = percentiles(cancelling(studio))[1]
-    figures["batch"] = studio.loop.batch or 1
+    figures["batch"] = loop_of(studio).batch or 1
     return Report("flashpaint bench clients", figures, rows)
 
 
@@ -65,18 +67,24 @@ def paint_all(studio: Studio, number: int, pictures: int, turn: AbstractContextM
 
 def cancelling(studio: Studio, times: int = 16) -> list[float]:
     """Seconds from calling a picture off to its leaving the loop, with three others riding along all the while."""
+    loop = loop_of(studio)
     others = [ride(studio, k) for k in range(3)]
     spent = []
     for k in range(times):
-        leaving, riding = ride(studio, k), len(studio.loop)
+        leaving, riding = ride(studio, k), len(loop)
         started = time.perf_counter()
         leaving.close()
-        while len(studio.loop) >= riding:
+        while len(loop) >= riding:
             time.sleep(0.0005)
         spent.append(time.perf_counter() - started)
     for other in others:
         other.close()
     return spent
+
+
+def loop_of(studio: Studio) -> DenoiseLoop:
+    assert isinstance(studio.painter, LoopPainter)
+    return studio.painter.loop
 
 
 def ride(studio: Studio, seed: int) -> Generator[Event]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from flashpaint import marks
 from flashpaint.bench.report import Report, percentiles
+from flashpaint.paint.loop_painter import LoopPainter
 from flashpaint.request import Finished, Painting, PaintRequest, Preview
 from flashpaint.studio import Studio
 
@@ -105,7 +106,7 @@ def _first_preview(studio: Studio, request: PaintRequest) -> float:
     next(event for event in events if isinstance(event, (Preview, Finished)))
     spent = time.perf_counter() - started
     events.close()
-    studio.loop.close()  # the next measurement has the device to itself
+    studio.painter.close()  # the next measurement has the device to itself
     return spent
 
 
@@ -113,12 +114,13 @@ def _single_step(studio: Studio, runs: int = 20) -> float:
     """Milliseconds of one denoiser call at batch 1, without guidance."""
     import numpy as np
 
-    spec = studio.denoiser.spec
+    assert isinstance(studio.painter, LoopPainter)
+    denoiser = studio.painter.denoiser
+    spec = denoiser.spec
     latents = np.zeros((1, spec.latent_channels, *(spec.side // spec.downscale,) * 2), np.float32)
-    conditioning, sigmas = studio.denoiser.condition(["a cat"], [1.0]), np.ones(1, np.float32)
+    conditioning, sigmas = denoiser.condition(["a cat"], [1.0]), np.ones(1, np.float32)
     spent = [
-        _measured(lambda: None, lambda: void(studio.denoiser.denoise(latents, sigmas, conditioning)))
-        for _ in range(runs)
+        _measured(lambda: None, lambda: void(denoiser.denoise(latents, sigmas, conditioning))) for _ in range(runs)
     ]
     return statistics.median(spent) * 1000
 

@@ -27,8 +27,13 @@ class Words:
             row[: len(encoding.ids)] = encoding.ids[:context]
         return out
 
-    def count(self, text: str) -> int:
-        return len(self._tokenizer.encode(text).ids)
+    def notes_on(self, text: str, context: int, reader: str) -> tuple[str, ...]:
+        """Says where the reader of this many tokens stops, if it does before the end."""
+        encoding = self._tokenizer.encode(text)
+        if len(encoding.ids) <= context:
+            return ()
+        unread = text[encoding.offsets[context - 1][1] :].strip()
+        return (f"{reader} reads the first {context} of {len(encoding.ids)} tokens: it did not read “{unread}”",)
 
     def pieces(self, text: str) -> list[str]:
         """The text as token strings."""

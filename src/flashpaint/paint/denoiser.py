@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -18,6 +18,8 @@ from PIL import Image
 from flashpaint.paint.arrays import Array
 from flashpaint.paint.noise import Mixing
 from flashpaint.paint.painter import PainterSpec
+
+Loras: TypeAlias = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,25 +43,29 @@ class DenoiserSpec(PainterSpec):
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What the denoiser reads beside latents and sigmas: arrays by the model's own names, each of one row a sample."""
+    """What the denoiser reads beside latents and sigmas: arrays by the model's own names, each of one row a sample.
+
+    loras: (name, weight) of those that the network wears while it reads them, the same for all rows.
+    """
 
     arrays: Mapping[str, Array]
+    loras: Loras = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))
 
     def __getitem__(self, which: slice | list[int]) -> Conditioning:
         """The rows of a slice or of a list of numbers."""
-        return Conditioning({name: array[which] for name, array in self.arrays.items()})
+        return Conditioning({name: array[which] for name, array in self.arrays.items()}, self.loras)
 
     def silent(self) -> Conditioning:
         """Zeros of the same shape: the null of models that were trained with it."""
-        return Conditioning({name: 0 * array for name, array in self.arrays.items()})
+        return Conditioning({name: 0 * array for name, array in self.arrays.items()}, self.loras)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one row, all arrays: rows of one shape can be joined."""
-        return tuple(side for name in sorted(self.arrays) for side in self.arrays[name].shape[1:])
+    def shape(self) -> tuple[Any, ...]:
+        """Of one row, all arrays, and the LoRAs: rows of one shape can be joined."""
+        return (*(side for name in sorted(self.arrays) for side in self.arrays[name].shape[1:]), *self.loras)
 
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
@@ -70,7 +76,8 @@ class Conditioning:
             {
                 name: array_namespace(array).concat([part.arrays[name] for part in parts])
                 for name, array in parts[0].arrays.items()
-            }
+            },
+            parts[0].loras,
         )
 
 
@@ -85,7 +92,9 @@ class Denoiser(Protocol):
         """What runs it, for the record: "openvino f32 cpu"."""
         ...
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
+    def condition(
+        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
+    ) -> Conditioning:
         """One row a description; the scales are for models that read them (spec.reads_guidance)."""
         ...
 
@@ -115,4 +124,12 @@ class Denoiser(Protocol):
 
     def preview(self, latents: Array) -> list[Image.Image]:
         """A cheaper decode, for pictures on their way."""
+        ...
+
+    def notes_on(self, description: str) -> tuple[str, ...]:
+        """What a caller should know of how this text is read, such as that its end is not."""
+        ...
+
+    def forget(self) -> None:
+        """The next pass moves other trajectories than the last: let go of what was kept from pass to pass."""
         ...

@@ -18,16 +18,23 @@ def guided_rows(sigmas: Array, scales: Sequence[float], interval: tuple[float, f
 
 
 def guided_x0(
-    denoiser: Denoiser, x: Array, sigmas: Array, conditioning: Conditioning, scales: Sequence[float]
+    denoiser: Denoiser,
+    x: Array,
+    sigmas: Array,
+    conditioning: Conditioning,
+    scales: Sequence[float],
+    negatives: Sequence[Conditioning | None],
 ) -> Array:
     """x0 (n, ...) with classifier-free guidance (Ho & Salimans 2022): null + scale * (conditioned - null).
 
-    One forward pass: only the samples inside the model's guidance interval ride twice.
+    One forward pass: only the samples inside the model's guidance interval ride twice. negatives: what to steer away
+    from instead of the model's null, where a sample has one.
     """
     n, rows = len(x), guided_rows(sigmas, scales, denoiser.spec.guidance_interval)
     if not rows:
         return denoiser.denoise(x, sigmas, conditioning)
-    both = Conditioning.join([conditioning, denoiser.null(conditioning[rows])])
+    nulls = [negatives[row] or denoiser.null(conditioning[row : row + 1]) for row in rows]
+    both = Conditioning.join([conditioning, *nulls])
     doubled = array_namespace(x).concat([x, x[rows]])
     found = denoiser.denoise(doubled, np.concatenate([sigmas, sigmas[rows]]), both)
     x0 = found[:n]

@@ -58,6 +58,28 @@ class Ride:
         return self.trajectory.deadline, self.order
 
 
+class Following(Iterator[Step]):
+    """The steps of one trajectory as they happen; closing it, or letting it go, calls the picture off."""
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self.trajectory = trajectory
+        self.heard: queue.SimpleQueue[Step | FlashpaintError] = queue.SimpleQueue()
+        self._done = False
+
+    def __next__(self) -> Step:
+        if self._done:
+            raise StopIteration
+        heard = self.heard.get()
+        self._done = isinstance(heard, FlashpaintError) or heard.picture is not None
+        return _step(heard)
+
+    def close(self) -> None:
+        self.trajectory.cancelled = self._done = True
+
+    def __del__(self) -> None:
+        self.trajectory.cancelled = True
+
+
 class DenoiseLoop:
     """Paints trajectories with one denoiser. Any thread may submit; the loop's own thread alone calls the denoiser.
 
@@ -72,6 +94,7 @@ class DenoiseLoop:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._orders = itertools.count()
+        self._last: list[Ride] = []  # who shared the last pass
         self._step_s = 0.0  # seconds that one step of one trajectory takes, a running mean
         _loops.add(self)
 
@@ -100,22 +123,11 @@ class DenoiseLoop:
         """Seconds until all that is in the loop now is painted."""
         return self._step_s * sum(r.trajectory.steps - r.trajectory.position for r in self._rides)
 
-    def steps(self, trajectory: Trajectory, previews: bool = False) -> Iterator[Step]:
+    def steps(self, trajectory: Trajectory, previews: bool = False) -> Following:
         """Submit at once, then its steps as they happen; closing the iterator cancels. Raises what submit says."""
-        heard: queue.SimpleQueue[Step | FlashpaintError] = queue.SimpleQueue()
-        self.submit(trajectory, heard.put, previews)
-
-        def follow() -> Iterator[Step]:
-            try:
-                while True:
-                    step = _step(heard.get())
-                    yield step
-                    if step.picture is not None:
-                        return
-            finally:
-                trajectory.cancelled = True
-
-        return follow()
+        following = Following(trajectory)
+        self.submit(trajectory, following.heard.put, previews)
+        return following
 
     async def steps_async(self, trajectory: Trajectory, previews: bool = False) -> AsyncIterator[Step]:
         """The same for asyncio; cancelling the task cancels the picture."""
@@ -178,6 +190,9 @@ class DenoiseLoop:
         return alike[: self.batch or 1]
 
     def _advance(self, rides: list[Ride]) -> None:
+        if rides != self._last:
+            self.denoiser.forget()
+            self._last = rides
         started = time.perf_counter()
         try:
             tick(self.denoiser, [ride.trajectory for ride in rides])

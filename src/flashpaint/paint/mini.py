@@ -13,7 +13,7 @@ from flashpaint.models.graphs import open_graph
 from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.models.words import PADDING, open_words
 from flashpaint.paint.arrays import Array
-from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
 from flashpaint.paint.schedule import flow_sigmas
 
 
@@ -29,7 +29,9 @@ class MiniDenoiser:
         self.engine = f"openvino {self._denoiser.precision} cpu"
         self.spec = spec_of(folder)
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
+    def condition(
+        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
+    ) -> Conditioning:
         tokens = self._words.ids(descriptions, self._folder.manifest.clip.context)
         found = self._text(tokens=tokens)
         return Conditioning({**found, "mask": (tokens != PADDING).astype(np.float32)})
@@ -56,6 +58,12 @@ class MiniDenoiser:
 
     def preview(self, latents: Array) -> list[Image.Image]:
         return self.decode(latents)
+
+    def notes_on(self, description: str) -> tuple[str, ...]:
+        return self._words.notes_on(description, self._folder.manifest.clip.context, "the painter")
+
+    def forget(self) -> None:
+        """Nothing is kept from pass to pass."""
 
 
 def spec_of(folder: ModelFolder) -> DenoiserSpec:

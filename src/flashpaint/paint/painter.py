@@ -1,23 +1,28 @@
-"""The seam of models that paint a picture in one piece: a remote endpoint, a pipeline that is called whole.
+"""The seam that the studio paints through: orders in, steps and pictures out. Knows no implementation.
 
-Their pictures share no passes and start from no memory; everything else of the studio is the same for them. What a
-Denoiser and they have in common is the PainterSpec. Knows no implementation.
+Models that run in our denoise loop fulfil `Denoiser`, and `loop_painter` makes a Painter of them; those that paint in
+one piece (a remote endpoint, a pipeline that is called whole) fulfil this directly: their pictures share no passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from flashpaint.paint.step import Step
+
+# what a request may ask beside its prompt and size, and a painter may heed
+CHOICES = frozenset({"seed", "steps", "guidance_scale", "negative", "sampler", "schedule", "sigmas"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class PainterSpec:
     """What a caller may ask of a model.
 
-    steps, guidance_scale: by default; sides: the widths and heights that it paints; side: the one by default.
+    steps, guidance_scale: by default; sides: the widths and heights that it paints; side: the one by default; heeds:
+    the fields of a request, of those in CHOICES, that change its pictures; what it does not heed is refused; loras: the
+    names of those that it has loaded.
     """
 
     name: str
@@ -26,11 +31,13 @@ class PainterSpec:
     guidance_scale: float
     sides: tuple[int, ...] | range
     side: int
+    heeds: frozenset[str] = CHOICES
+    loras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One picture for a Painter. width, height: in pixels, of the spec's sides; negative: what to steer away from."""
+    """One picture for a Painter: a request with its description, and the spec's defaults where it was silent."""
 
     description: str
     seed: int
@@ -39,10 +46,22 @@ class Order:
     steps: int
     guidance_scale: float
     negative: str = ""
+    sampler: str | None = None
+    schedule: str | None = None
+    sigmas: tuple[float, ...] | None = None
+    loras: tuple[tuple[str, float], ...] = ()
+
+
+class Steps(Iterator[Step], Protocol):
+    """The steps of one picture as they happen, the last with the picture; raises FlashpaintError where it fails."""
+
+    def close(self) -> None:
+        """Call the picture off, whether it has begun or not; a finished one is left as it is."""
+        ...
 
 
 class Painter(Protocol):
-    """A model that paints a whole picture by itself."""
+    """A model that paints whole pictures. Any thread may call; one that serves one at a time queues by itself."""
 
     @property
     def spec(self) -> PainterSpec: ...
@@ -52,9 +71,14 @@ class Painter(Protocol):
         """What runs it, for the record: "torch float32 cpu", "remote"."""
         ...
 
-    def steps(self, order: Order, previews: bool = False) -> Iterator[Step]:
-        """Its steps as far as they can be known, the last with the picture; closing the iterator calls it off.
+    def steps(self, orders: Sequence[Order], previews: bool = False) -> Sequence[Steps]:
+        """One of Steps an order, all begun or none (QueueFull). A painter that knows no steps tells the last alone."""
+        ...
 
-        Raises FlashpaintError. Any thread may call; a painter that serves one at a time queues by itself.
-        """
+    def notes_on(self, description: str) -> tuple[str, ...]:
+        """What a caller should know of how this text is read, such as that its end is not."""
+        ...
+
+    def close(self) -> None:
+        """Call off what is being painted and free the device."""
         ...

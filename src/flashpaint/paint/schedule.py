@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flashpaint.errors import OutOfRange
+from flashpaint.request import check_sigmas
 
 Sigmas = NDArray[np.float32]
 
@@ -60,9 +60,4 @@ def sd_sigmas(
 
 def custom_sigmas(levels: Sequence[float]) -> Sigmas:
     """A caller's own levels. Raises OutOfRange unless they fall strictly and end at 0."""
-    falling = all(below < level for level, below in pairwise(levels))
-    if len(levels) < 2 or levels[-1] != 0 or not falling or not np.isfinite(levels).all():
-        raise OutOfRange(
-            "sigmas are numbers that fall strictly and end at 0, for example 1, 0.6, 0.3, 0", param="sigmas"
-        )
-    return np.asarray(levels, np.float32)
+    return np.asarray(check_sigmas(levels), np.float32)

@@ -24,6 +24,7 @@ class Trajectory:
     """One picture being painted.
 
     latents (1, channels, h, w) at sigmas[position]; sigmas (steps + 1,) falling to 0; conditioning of one row;
+    negative: what guidance steers away from, None for the model's null;
     x0 (1, channels, h, w): the newest estimate of the clean latents, None before the first tick; deadline: on the
     monotonic clock, the earliest goes first; cancelled: set it from any thread, and the next tick leaves it out.
     """
@@ -38,6 +39,7 @@ class Trajectory:
     x0: Array | None = None
     deadline: float = field(default_factory=time.monotonic)
     cancelled: bool = False
+    negative: Conditioning | None = None
 
     @property
     def steps(self) -> int:
@@ -58,7 +60,8 @@ def tick(denoiser: Denoiser, batch: Sequence[Trajectory]) -> None:
     x = array_namespace(batch[0].latents).concat([t.latents for t in batch])
     sigmas = np.array([t.sigmas[t.position] for t in batch], np.float32)
     scales = [t.guidance_scale for t in batch]
-    x0 = guided_x0(denoiser, x, sigmas, Conditioning.join([t.conditioning for t in batch]), scales)
+    conditioning, negatives = Conditioning.join([t.conditioning for t in batch]), [t.negative for t in batch]
+    x0 = guided_x0(denoiser, x, sigmas, conditioning, scales, negatives)
     stepped = [
         t.sampler(t.latents, x0[k : k + 1], float(t.sigmas[t.position]), float(t.sigmas[t.position + 1]), t.state)
         for k, t in enumerate(batch)

@@ -34,5 +34,4 @@ class MiniSeer:
         return graph(pictures=to_array([i.convert("RGB").resize(side, Image.Resampling.BOX) for i in images]))["pooled"]
 
     def notes_on(self, text: str) -> tuple[str, ...]:
-        count, limit = self._words.count(text), self._shape.context
-        return (f"clip reads the first {limit} of the prompt's {count} tokens",) if count > limit else ()
+        return self._words.notes_on(text, self._shape.context, "clip")

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from flashpaint.models.pictures import to_array, to_pictures
-from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
 
 SIDES = range(32, 2049, 8)
 
@@ -41,7 +41,9 @@ class DiffusersDenoiser(ABC):
         """The model's constants, read from its configuration."""
 
     @abstractmethod
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning: ...
+    def condition(
+        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
+    ) -> Conditioning: ...
 
     @abstractmethod
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]: ...
@@ -86,6 +88,26 @@ class DiffusersDenoiser(ABC):
         smaller = torch.nn.functional.interpolate(latents, size=(max(8, height // 4), max(8, width // 4)), mode="area")
         scale = self.spec.downscale
         return [p.resize((width * scale, height * scale), Image.Resampling.BICUBIC) for p in self.decode(smaller)]
+
+    def notes_on(self, description: str) -> tuple[str, ...]:
+        """Where the text encoder that reads furthest stops, if it does before the end."""
+        tokenizers = [t for t in (getattr(self.pipe, f"tokenizer{k}", None) for k in ("", "_2", "_3")) if t is not None]
+        if not tokenizers:
+            return ()
+        tokenizer = max(tokenizers, key=self.context)
+        ids, limit = tokenizer(description, add_special_tokens=False).input_ids, self.context(tokenizer)
+        limit -= tokenizer.num_special_tokens_to_add()
+        if len(ids) <= limit:
+            return ()
+        unread = tokenizer.decode(ids[limit:]).strip()
+        return (f"{self.spec.name} reads the first {limit} of {len(ids)} tokens: it did not read “{unread}”",)
+
+    def context(self, tokenizer: Any) -> int:
+        """Tokens of a description that this tokenizer's encoder reads, marks of begin and end included."""
+        return int(tokenizer.model_max_length)
+
+    def forget(self) -> None:  # noqa: B027
+        """What the network's caches kept of its last passes."""
 
     def to_unit(self, latents: Tensor) -> Tensor:
         """The autoencoder's latents -> those that the denoiser knows."""

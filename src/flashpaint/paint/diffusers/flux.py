@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
 from flashpaint.paint.schedule import flow_sigmas
 
@@ -37,7 +37,9 @@ class Flux(DiffusersDenoiser):
             reads_guidance=dev,
         )
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
+    def condition(
+        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
+    ) -> Conditioning:
         with torch.no_grad():
             states, pooled, _ = self.pipe.encode_prompt(list(descriptions), None, device=self.device)
         scales = torch.tensor(list(guidance_scales))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from flashpaint.paint.denoiser import Conditioning
+from flashpaint.paint.denoiser import Conditioning, Loras
 from flashpaint.paint.diffusers.sd import StableDiffusion
 
 
@@ -22,7 +22,9 @@ class PixArt(StableDiffusion):
     def network(self) -> Any:
         return self.pipe.transformer
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
+    def condition(
+        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
+    ) -> Conditioning:
         with torch.no_grad():
             states, mask, _, _ = self.pipe.encode_prompt(list(descriptions), False, device=self.device)
         return Conditioning({"states": states, "mask": mask})

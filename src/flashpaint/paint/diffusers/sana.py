@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
 from flashpaint.paint.schedule import flow_sigmas
 
@@ -37,7 +37,9 @@ class Sana(DiffusersDenoiser):
             sampler="dpm++2m",
         )
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
+    def condition(
+        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
+    ) -> Conditioning:
         return self.read(list(descriptions), self.instruction)
 
     def empty(self) -> Conditioning:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flashpaint.errors import ModelNotFound
-from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
 from flashpaint.paint.schedule import sd_sigmas, trained_betas, trained_sigmas
 
@@ -51,7 +51,9 @@ class StableDiffusion(DiffusersDenoiser):
     def network(self) -> Any:
         return self.pipe.unet
 
-    def condition(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> Conditioning:
+    def condition(
+        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
+    ) -> Conditioning:
         with torch.no_grad():
             states, _ = self.pipe.encode_prompt(list(descriptions), self.device, 1, False)
         return Conditioning({"states": states})

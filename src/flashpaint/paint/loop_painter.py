@@ -1,0 +1,87 @@
+"""A Denoiser as a Painter: each order becomes a trajectory in the denoise loop. Knows no requests and no files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flashpaint.paint.denoiser import Conditioning, Denoiser, DenoiserSpec
+from flashpaint.paint.loop import DenoiseLoop, Following
+from flashpaint.paint.noise import seeded_noise
+from flashpaint.paint.painter import Order
+from flashpaint.paint.samplers import SAMPLERS, SamplerState
+from flashpaint.paint.schedule import custom_sigmas, karras_sigmas
+from flashpaint.paint.trajectory import Trajectory
+
+
+class LoopPainter:
+    """room: pictures that may be in the loop at once; batch: the most that share a pass, None for what pays."""
+
+    def __init__(self, denoiser: Denoiser, room: int = 256, batch: int | None = None) -> None:
+        self.denoiser, self.loop = denoiser, DenoiseLoop(denoiser, room, batch)
+        self._reading = threading.Lock()  # the text encoder serves one caller at a time
+
+    @property
+    def spec(self) -> DenoiserSpec:
+        return self.denoiser.spec
+
+    @property
+    def engine(self) -> str:
+        return self.denoiser.engine
+
+    def notes_on(self, description: str) -> tuple[str, ...]:
+        return self.denoiser.notes_on(description)
+
+    def close(self) -> None:
+        self.loop.close()
+
+    def steps(self, orders: Sequence[Order], previews: bool = False) -> list[Following]:
+        begun: list[Following] = []
+        try:
+            for trajectory in self.trajectories(orders):
+                begun.append(self.loop.steps(trajectory, previews))
+        except BaseException:
+            for steps in begun:
+                steps.close()
+            raise
+        return begun
+
+    def trajectories(self, orders: Sequence[Order]) -> list[Trajectory]:
+        """Each order from its own noise, at the first of its levels."""
+        with self._reading:
+            positive = self.read([o.description for o in orders], orders)
+            negative = [self.read([o.negative], [o])[0] if o.negative else None for o in orders]
+        return [self.trajectory(*each) for each in zip(orders, positive, negative, strict=True)]
+
+    def read(self, texts: Sequence[str], orders: Sequence[Order]) -> list[Conditioning]:
+        """One row a text; texts under the same LoRAs are read together."""
+        rows: list[Conditioning | None] = [None] * len(texts)
+        for loras in {order.loras for order in orders}:
+            which = [k for k, order in enumerate(orders) if order.loras == loras]
+            found = self.denoiser.condition([texts[k] for k in which], [orders[k].guidance_scale for k in which], loras)
+            for at, k in enumerate(which):
+                rows[k] = found[at : at + 1]
+        return [row for row in rows if row is not None]
+
+    def trajectory(self, order: Order, positive: Conditioning, negative: Conditioning | None) -> Trajectory:
+        spec, sigmas = self.spec, self.levels(order)
+        shape = (1, spec.latent_channels, order.height // spec.downscale, order.width // spec.downscale)
+        return Trajectory(
+            self.denoiser.hold(sigmas[0] * seeded_noise(order.seed, shape)),
+            sigmas,
+            positive,
+            1.0 if spec.reads_guidance else order.guidance_scale,
+            SAMPLERS[order.sampler or spec.sampler],
+            SamplerState(spec.noise, order.seed),
+            negative=negative,
+        )
+
+    def levels(self, order: Order) -> NDArray[np.float32]:
+        """The order's own sigmas, or the model's, or as many between the model's ends as Karras spaces them."""
+        if order.sigmas is not None:
+            return custom_sigmas(order.sigmas)
+        own = self.denoiser.sigmas(order.steps, order.width, order.height)
+        return karras_sigmas(order.steps, float(own[-2]), float(own[0])) if order.schedule == "karras" else own
