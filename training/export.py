@@ -21,9 +21,12 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from transformers import PreTrainedTokenizerFast
 
-from training.autoencoder import CHANNELS, DOWNSCALE, Autoencoder, open_autoencoder
-from training.clip import CONTEXT, DIM, SIDE, open_clip
-from training.denoiser import Denoiser, open_denoiser
+from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
+from flashpaint.networks.clip import CONTEXT, DIM, SIDE
+from flashpaint.networks.unet import Denoiser
+from training.autoencoder import open_autoencoder
+from training.clip import open_clip
+from training.denoiser import open_denoiser
 from training.run import Stage, load
 from training.teller import END, open_codebook, open_teller
 

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from flashpaint.networks.clip import SIDE
 from training.autoencoder import as_tensor, open_autoencoder
-from training.clip import SIDE, open_clip
+from training.clip import open_clip
 from training.run import Stage
 from training.scenes import Painter
 from training.world import Item, Scene, sample

@@ -8,42 +8,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
-import onnx
 import torch
-from onnx import numpy_helper
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.autoencoder import Autoencoder
-from training.clip import Clip, open_tokenizer
-from training.denoiser import Denoiser
+from flashpaint.networks.autoencoder import Autoencoder
+from flashpaint.networks.clip import Clip
+from flashpaint.networks.unet import Denoiser
+from flashpaint.networks.weights import filled, weights_of
+from training.clip import open_tokenizer
 from training.export import KEPT, MINI, WEIGHTS
 from training.run import Stage
-
-
-def weights_of(graph: Path, prefix: str = "") -> dict[str, Tensor]:
-    """The named weights of an exported graph, in float32."""
-    found = {w.name.removesuffix(".fp16"): numpy_helper.to_array(w) for w in onnx.load(graph).graph.initializer}
-    return {
-        name.removeprefix(prefix): torch.from_numpy(values.astype("float32"))
-        for name, values in found.items()
-        if name.startswith(prefix)
-    }
-
-
-def filled(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The model's state with these weights; raises SystemExit when one has no weight of its shape."""
-    state = model.state_dict()
-    for name, value in state.items():
-        if name.startswith("unit.") or name == "log_scale":
-            continue  # the exporter folds the batch norm into the convolution before it: here it is the identity
-        found = weights[f"{name}.T"].T if f"{name}.T" in weights else weights.get(name)
-        if found is None or found.numel() != value.numel():
-            raise SystemExit(f"the committed weights lack {name} in the shape {tuple(value.shape)}")
-        state[name] = found.reshape(value.shape).clone()
-    return state
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 
-from training.clip import CODES, DIM, Clip, open_clip, tokens_of
+from flashpaint.networks.clip import DIM, Clip
+from training.clip import CODES, open_clip, tokens_of
 from training.grammar import carried, describe, emoji, prompts
 from training.optimiser import Optimiser
 from training.run import Stage, load, take_up

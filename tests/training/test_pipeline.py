@@ -66,8 +66,8 @@ def test_scores_come_with_the_judges_own_accuracy(runs: Path) -> None:
 def test_an_encoder_restored_from_its_graph_makes_the_same_latents(runs: Path) -> None:
     import torch
 
-    from training.autoencoder import Autoencoder
-    from training.restore import filled, weights_of
+    from flashpaint.networks.autoencoder import Autoencoder
+    from flashpaint.networks.weights import filled, weights_of
     from training.run import load
 
     mini = runs / "export" / "mini"
@@ -84,8 +84,8 @@ def test_an_encoder_restored_from_its_graph_makes_the_same_latents(runs: Path) -
 def test_exported_graphs_hold_the_trained_weights_for_training_to_go_on(runs: Path) -> None:
     import torch
 
-    from training.denoiser import Denoiser
-    from training.restore import filled, weights_of
+    from flashpaint.networks.unet import Denoiser
+    from flashpaint.networks.weights import filled, weights_of
     from training.run import load
 
     restored, trained = Denoiser(32, 96, 1), Denoiser(32, 96, 1)
