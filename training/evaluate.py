@@ -6,7 +6,6 @@ Writes scores.json (which export puts into the manifest) and the gallery. --swee
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import random
 import sys
@@ -18,18 +17,15 @@ from PIL import Image
 from torch import Tensor
 
 from flashpaint import PaintRequest, Studio
+from flashpaint.bench.judge import Verdict, all_present, relation_holds
 from training.autoencoder import as_tensor
 from training.export import MINI
-from training.grammar import describe, prompts
-from training.judge import Judge, Verdict, all_present, mean, open_judge, relation_holds, verdicts
+from training.judge import Judge, mean, open_judge, things_of, verdicts
 from training.run import Stage, contact_sheet
 from training.scenes import Painter, captioned
-from training.world import Scene, sample
+from training.trials import COUNTS, held_out_prompts
+from training.world import Scene
 
-COUNTS = {"single": 200, "place": 180, "pair": 120}
-LISTS_SHA256 = (
-    "0167455678458ba6a334c4b0de62d7c406190c6011f142393a9e816ec9713a90"  # the lists are fixed: a test holds this
-)
 DOCS = Path(__file__).parent.parent / "docs"
 
 GALLERY = [
@@ -102,27 +98,10 @@ GALLERY = [
 Paint = Callable[[Sequence[str]], list[Image.Image]]
 
 
-def held_out_prompts(kind: str, number: int, series: str = "evaluate") -> list[tuple[Scene, str, str]]:
-    """(scene, English prompt, Chinese prompt), always the same ones; half of the Chinese phrasings are held out too."""
-    rng = random.Random(f"{series} {kind}")
-    found = []
-    while len(found) < number:
-        scene = sample(rng, kind, keep_held_out=True)
-        if kind == "pair" and scene.relation == "and":
-            continue
-        found.append((scene, prompts(scene, rng, "en"), prompts(scene, rng, "zh", unseen=len(found) % 2 == 0)))
-    return found
-
-
-def lists_sha256() -> str:
-    lists = [[(describe(s), en, zh) for s, en, zh in held_out_prompts(kind, n)] for kind, n in COUNTS.items()]
-    return hashlib.sha256(json.dumps(lists, ensure_ascii=False).encode()).hexdigest()
-
-
 RIGHT: dict[str, Callable[[Verdict, Scene], bool]] = {
     "single": lambda v, s: s.items[0].thing in v.top(5),
-    "place": lambda v, s: all_present(v, s) and v.place == s.place,
-    "pair": relation_holds,
+    "place": lambda v, s: all_present(v, things_of(s)) and v.place == s.place,
+    "pair": lambda v, s: relation_holds(v, things_of(s), s.relation or "and"),
 }
 NAMES = {"single": "single_top5", "place": "thing_and_place", "pair": "two_and_relation"}
 
@@ -203,7 +182,7 @@ def details(scores: dict[str, float], kind: str, found: Sequence[Verdict], scene
         scores["ground"] = mean([v.ground == s.ground for v, s in pairs if s.ground is not None])
         scores["style"] = mean([v.style == s.style for v, s in pairs])
     if kind == "pair":
-        scores["two_present"] = mean([all_present(v, s) for v, s in pairs])
+        scores["two_present"] = mean([all_present(v, things_of(s)) for v, s in pairs])
     if kind == "place":
         scores["place"] = mean([v.place == s.place for v, s in pairs])
 

@@ -27,8 +27,11 @@ from flashpaint.networks.unet import Denoiser
 from training.autoencoder import open_autoencoder
 from training.clip import open_clip
 from training.denoiser import open_denoiser
+from training.judge import WHOLE, open_judge
 from training.run import Stage, load
 from training.teller import END, open_codebook, open_teller
+from training.trials import shipped
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
 SIDE_LATENTS = 16
@@ -190,6 +193,17 @@ def write_teller(stage: Stage, folder: Path) -> None:
         TransformersConverter(scratch).convert(str(folder / "teller"), quantization="int8", force=True)
 
 
+def write_judge(stage: Stage, folder: Path) -> None:
+    """Its graph, the names of its classes, and the trials that benchmarks judge pictures on."""
+    pictures = torch.rand(2, 3, SIDE_LATENTS * DOWNSCALE, SIDE_LATENTS * DOWNSCALE)
+    outputs = ["things", "tints", *WHOLE]
+    write_graph(open_judge(stage), {"pictures": pictures}, outputs, folder / "judge.onnx")
+    classes = {"things": THINGS, "tints": TINTS, "place": PLACES, "time": TIMES, "ground": COLOURS, "style": STYLES}
+    names = {name: [word.en[0] for word in words] for name, words in classes.items()}
+    facts = {**names, "trials": shipped(4 if stage.small else 60)}
+    (folder / "judge.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
 def keep(stage: Stage) -> None:
     """Write the weights that mini does not hold, in fp16."""
     WEIGHTS.mkdir(exist_ok=True)
@@ -200,12 +214,14 @@ def keep(stage: Stage) -> None:
             save_file({k: v.clone().contiguous() for k, v in halved.items()}, WEIGHTS / f"{name}.safetensors")
 
 
-def write_manifest(stage: Stage, folder: Path) -> None:
+def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
+    """trained: whether the weights are of this commit; else the manifest there was says of which."""
     files = {
         str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
         for p in sorted(folder.rglob("*"))
         if p.is_file() and p.name not in ("manifest.json", "NOTICE", "__init__.py")
     }
+    before = json.loads((folder / "manifest.json").read_text()) if (folder / "manifest.json").exists() else {}
     scores = stage.of("evaluate") / "scores.json"
     minutes = {
         name: round(torch.load(stage.of(name) / "checkpoint.pt", weights_only=True)["spent"], 1)
@@ -216,8 +232,12 @@ def write_manifest(stage: Stage, folder: Path) -> None:
         "name": "mini",
         "version": "0.2",
         "licence": "Apache-2.0; drawings that it learned from: NOTICE",
-        "training": {"commit": commit(), "minutes": minutes, "processor": "2 CPU cores, bf16"},
-        "scores": json.loads(scores.read_text()) if scores.exists() else {},
+        "training": {
+            "commit": commit() if trained else before["training"]["commit"],
+            "minutes": minutes,
+            "processor": "2 CPU cores, bf16",
+        },
+        "scores": json.loads(scores.read_text()) if scores.exists() else before.get("scores", {}),
         "files": files,
         "clip": {"dim": DIM, "context": CONTEXT, "picture_side": SIDE},
         "latents": {"channels": CHANNELS, "downscale": DOWNSCALE},
@@ -235,19 +255,22 @@ def commit() -> str:
 
 
 def main() -> None:
-    scores_only = "--scores" in sys.argv
-    sys.argv = [a for a in sys.argv if a != "--scores"]
+    only = {a for a in sys.argv if a in ("--scores", "--judge")}
+    sys.argv = [a for a in sys.argv if a not in only]
     stage = Stage.from_arguments(
-        "export", f"{__doc__} --scores: only write the newest scores into the manifest.", minutes=5
+        "export", f"{__doc__} --scores: only the newest scores into the manifest. --judge: only the judge.", minutes=5
     )
     folder = stage.folder / "mini" if stage.small else MINI
     folder.mkdir(parents=True, exist_ok=True)
-    if not scores_only:
+    if "--judge" in only:
+        write_judge(stage, folder)
+    if not only:
+        write_judge(stage, folder)
         write_graphs(stage, folder)
         write_teller(stage, folder)
         if not stage.small:
             keep(stage)
-    write_manifest(stage, folder)
+    write_manifest(stage, folder, trained=not only)
 
 
 if __name__ == "__main__":

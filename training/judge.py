@@ -5,12 +5,12 @@ style a 256x256 picture shows, and where. It shares no weights, architecture or 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flashpaint.bench.judge import Verdict, all_present, relation_holds, verdicts_of
 from training.autoencoder import as_tensor
 from training.run import Stage, load, set_rate, take_up
 from training.scenes import Painter
@@ -111,51 +111,13 @@ def loss_of(said: dict[str, Tensor], true: dict[str, Tensor]) -> Tensor:
     return 4 * entropy("things") + entropy("tints") + sum(entropy(name) for name in WHOLE) * 0.5
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the judge says of one picture. `things`: the likelihood of each thing anywhere; `where`: its cell (x, y)."""
-
-    things: Tensor  # (THINGS,)
-    where: Tensor  # (THINGS, 2) in 0..1
-    tint: Tensor  # (THINGS,) the tint read at each thing's cell
-    place: int
-    time: int
-    ground: int
-    style: int
-
-    def top(self, k: int) -> list[int]:
-        return self.things.topk(k).indices.tolist()
-
-
 @torch.no_grad()
 def verdicts(judge: Judge, pictures: Tensor) -> list[Verdict]:
-    said = judge(pictures)
-    maps = said["things"].softmax(1)[:, :NOTHING]  # (n, things, 8, 8)
-    weight = maps.flatten(2) ** 2
-    cells = torch.stack(torch.meshgrid(torch.arange(GRID), torch.arange(GRID), indexing="xy")).flatten(1).T
-    where = (weight[..., None] * (cells + 0.5) / GRID).sum(2) / weight.sum(2, keepdim=True).clamp(min=1e-9)
-    best = maps.flatten(2).argmax(2)
-    tints = said["tints"].argmax(1).flatten(1).gather(1, best)
-    whole = {name: said[name].argmax(1).tolist() for name in WHOLE}
-    return [
-        Verdict(maps[k].flatten(1).amax(1), where[k], tints[k], *(whole[name][k] for name in WHOLE))
-        for k in range(len(pictures))
-    ]
+    return verdicts_of({name: logits.numpy() for name, logits in judge(pictures).items()})
 
 
-def all_present(verdict: Verdict, scene: Scene) -> bool:
-    """Whether every thing of the scene is among as many best guesses as two more than the scene holds."""
-    wanted = {item.thing for item in scene.items}
-    return wanted <= set(verdict.top(len(wanted) + 2))
-
-
-def relation_holds(verdict: Verdict, scene: Scene) -> bool:
-    """Both things present, and the first left of or above the second by a cell at least."""
-    if not all_present(verdict, scene):
-        return False
-    a, b = (verdict.where[item.thing] for item in scene.items[:2])
-    gap = (b - a).tolist()
-    return scene.relation == "and" or gap[0 if scene.relation == "left" else 1] > 1 / GRID
+def things_of(scene: Scene) -> list[int]:
+    return [item.thing for item in scene.items]
 
 
 def open_judge(stage: Stage) -> Judge:
@@ -174,10 +136,11 @@ def held_out_accuracy(judge: Judge, painter: Painter, number: int) -> str:
     for start in range(0, number, 32):
         found += verdicts(judge, as_tensor([painter.paint(s, rng) for s in scenes[start : start + 32]]))
     pairs = list(zip(found, scenes, strict=True))
+    present = [all_present(v, things_of(s)) for v, s in pairs if s.items]
     top1 = [v.top(1)[0] == s.items[0].thing for v, s in pairs if len(s.items) == 1]
     return (
-        f"thing top-1 {mean(top1):.3f}  all present {mean([all_present(v, s) for v, s in pairs if s.items]):.3f}  "
-        f"relation {mean([relation_holds(v, s) for v, s in pairs if s.relation]):.3f}  "
+        f"thing top-1 {mean(top1):.3f}  all present {mean(present):.3f}  "
+        f"relation {mean([relation_holds(v, things_of(s), s.relation) for v, s in pairs if s.relation]):.3f}  "
         f"place {mean([v.place == s.place for v, s in pairs if s.place is not None]):.3f}"
     )
 

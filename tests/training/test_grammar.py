@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="training needs PyTorch: make test installs it")
 
-from training.evaluate import LISTS_SHA256, lists_sha256
 from training.grammar import CHINESE, CHINESE_HELD_OUT, describe, prompts
+from training.trials import LISTS_SHA256, lists_sha256
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, held_out, sample
 
 

@@ -1,0 +1,119 @@
+"""mini's judge: an independent reader of pictures, which shares no weights with the clip that steers them.
+
+Its graph ships with mini, and so do the names of its classes and fixed prompts of held-out scenes whose truth is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from flashpaint.models.folder import ModelFolder
+from flashpaint.models.graphs import open_graph
+from flashpaint.models.pictures import to_array
+
+WHOLE = ("place", "time", "ground", "style")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge says of one picture.
+
+    things (classes,): the likelihood of each thing anywhere; where (classes, 2): its centre (x, y) in 0..1; tint
+    (classes,): the tint read at each thing; place, time, ground, style: the classes of the whole.
+    """
+
+    things: NDArray[np.float32]
+    where: NDArray[np.float32]
+    tint: NDArray[np.int64]
+    place: int
+    time: int
+    ground: int
+    style: int
+
+    def top(self, k: int) -> list[int]:
+        """The k likeliest things, likeliest first."""
+        return [int(thing) for thing in np.argsort(-self.things, kind="stable")[:k]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A prompt in both languages and what its picture must show: numbers of the judge's classes."""
+
+    kind: str
+    en: str
+    zh: str
+    things: tuple[int, ...]
+    relation: str | None
+    place: int | None
+
+    def met(self, verdict: Verdict) -> bool:
+        """single: among five guesses; place: among three, and the place; pair: both, and their relation."""
+        if self.kind == "single":
+            return self.things[0] in verdict.top(5)
+        if self.relation is not None:
+            return relation_holds(verdict, self.things, self.relation)
+        return all_present(verdict, self.things) and verdict.place == self.place
+
+
+def all_present(verdict: Verdict, things: Sequence[int]) -> bool:
+    """Whether all are among as many best guesses as two more than there are."""
+    return set(things) <= set(verdict.top(len(set(things)) + 2))
+
+
+def relation_holds(verdict: Verdict, things: Sequence[int], relation: str) -> bool:
+    """Both present, and the first left of or above the second by an eighth of the side at least."""
+    if not all_present(verdict, things):
+        return False
+    gap = verdict.where[things[1]] - verdict.where[things[0]]
+    return relation == "and" or bool(gap[0 if relation == "left" else 1] > 1 / 8)
+
+
+def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:
+    """From the judge's logits: things and tints (n, classes, rows, columns), the last thing being nothing; the whole's
+    (n, classes)."""
+    maps = softmax(said["things"])[:, :-1]
+    n, things, rows, columns = maps.shape
+    weight = maps.reshape(n, things, -1) ** 2
+    y, x = np.divmod(np.arange(rows * columns), columns)
+    centres = np.stack([(x + 0.5) / columns, (y + 0.5) / rows], 1)
+    where = weight @ centres / np.maximum(weight.sum(2, keepdims=True), 1e-9)
+    cells = said["tints"].argmax(1).reshape(n, -1)
+    tints = np.take_along_axis(cells, weight.argmax(2), 1)
+    whole = [said[name].argmax(1) for name in WHOLE]
+    return [Verdict(maps[k].max((1, 2)), where[k], tints[k], *(int(classes[k]) for classes in whole)) for k in range(n)]
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
+    """Over axis 1."""
+    raised = np.exp(logits - logits.max(1, keepdims=True))
+    shares: NDArray[np.float32] = (raised / raised.sum(1, keepdims=True)).astype(np.float32)
+    return shares
+
+
+class Judge:
+    def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
+        self._graph = open_graph(folder.file("judge.onnx"), threads)
+        self._facts = json.loads(folder.file("judge.json").read_text("utf-8"))
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """Held-out scenes, their kinds by turns."""
+        return [Trial(**{**row, "things": tuple(row["things"])}) for row in self._facts["trials"]]
+
+    def things(self, verdict: Verdict, k: int = 5) -> list[str]:
+        """The names of the likeliest things."""
+        return [self._facts["things"][thing] for thing in verdict.top(k)]
+
+    def verdicts(self, pictures: Sequence[Image.Image], batch: int = 8) -> list[Verdict]:
+        """One a picture; pictures of any size are read at 256x256."""
+        ready = [p.convert("RGB").resize((256, 256), Image.Resampling.BOX) for p in pictures]
+        parts = [ready[k : k + batch] for k in range(0, len(ready), batch)]
+        return [verdict for part in parts for verdict in verdicts_of(self._graph(pictures=to_array(part)))]
