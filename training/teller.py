@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import T5ForConditionalGeneration
 
 from flashpaint.networks.clip import DIM, Clip
+from flashpaint.networks.teller import teller
 from training.clip import CODES, open_clip, tokens_of
 from training.grammar import carried, describe, emoji, prompts
 from training.optimiser import Optimiser
@@ -26,23 +27,7 @@ END, SEE = "</s>", "<see>"
 
 def build(stage: Stage, vocabulary: int) -> T5ForConditionalGeneration:
     depth, width = (1, 64) if stage.small else (3, 256)
-    model = T5ForConditionalGeneration(
-        T5Config(
-            vocab_size=vocabulary,
-            d_model=width,
-            d_kv=width // 4,
-            d_ff=2 * width,
-            num_layers=depth,
-            num_decoder_layers=depth,
-            num_heads=4,
-            dropout_rate=0.0,
-            feed_forward_proj="gated-gelu",
-            pad_token_id=0,
-            eos_token_id=1,
-            decoder_start_token_id=0,
-            tie_word_embeddings=True,
-        )
-    )
+    model = teller(vocabulary, width, depth)
     with torch.no_grad():
         model.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight += sense_of_place()
     return model

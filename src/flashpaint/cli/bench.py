@@ -16,6 +16,7 @@ from flashpaint.errors import OutOfRange
 class Benchmark(StrEnum):
     stages = "stages"
     clients = "clients"
+    plain = "plain"
 
 
 def bench(
@@ -23,7 +24,8 @@ def bench(
         Benchmark,
         typer.Argument(
             help="stages: one picture, warm and cold, stage by stage. clients: 1 to 16 callers at once, sharing passes "
-            "and one at a time."
+            "and one at a time. plain: against the plain recipe on the same weights (CLIP, T5 with 5 beams, 50 steps "
+            "at guidance 7.5, in PyTorch), timed and judged (needs flashpaint[torch] and a checkout)."
         ),
     ] = Benchmark.stages,
     runs: Annotated[int, typer.Option(help="Pictures to measure (of each number of clients).", min=4, max=1000)] = 24,
@@ -40,16 +42,20 @@ def bench(
         if importlib.util.find_spec("matplotlib") is None:
             raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")
     from flashpaint.bench.clients import NUMBERS, clients
+    from flashpaint.bench.plain import plain
     from flashpaint.bench.stages import stages, void
 
     cold = 5
-    total = runs + cold + 1 if name is Benchmark.stages else len(NUMBERS)
+    total = {Benchmark.stages: runs + cold + 1, Benchmark.clients: len(NUMBERS), Benchmark.plain: runs}[name]
     steps = iter(track(range(total), description=name, console=Console(stderr=True), transient=True))
 
     def tick() -> None:
         void(next(steps, None))
 
-    report = stages(runs, cold, tick) if name is Benchmark.stages else clients(runs, tick)
+    if name is Benchmark.stages:
+        report = stages(runs, cold, tick)
+    else:
+        report = clients(runs, tick) if name is Benchmark.clients else plain(runs, tick)
     report.print()
     if json is not None:
         report.write_json(json)
