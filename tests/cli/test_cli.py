@@ -74,7 +74,10 @@ def test_several_pictures_into_one_named_file_are_numbered(tmp_path: Path) -> No
         (("paint", "a", "--out", "cat.gif"), "output_unwritable"),
         (("paint", "--file", "missing.txt"), "out_of_range"),
         (("show", "missing.png"), "picture_unreadable"),
-        (("models", "nope"), "model_not_found"),
+        (("models", "verify", "nope"), "model_not_found"),
+        (("models", "remove", "nope", "--yes"), "model_not_found"),
+        (("models", "remove", "mini", "--yes"), "request_invalid"),
+        (("models", "add", "nope"), "model_not_found"),
     ],
 )
 def test_bad_input_is_one_line_on_stderr_and_leaves_nothing(
@@ -102,14 +105,19 @@ def test_an_existing_file_is_refused_before_painting(tmp_path: Path) -> None:
 
 
 def test_models_are_listed_and_a_damaged_one_fails(tmp_path: Path, model_copy: Path) -> None:
-    whole = run("models", cwd=tmp_path)
+    listed = run("models", cwd=tmp_path)
+    assert listed.returncode == 0
+    assert "mini" in listed.stdout
+    assert [row["name"] for row in json.loads(run("models", "--json", cwd=tmp_path).stdout)][:1] == ["mini"]
+    whole = run("models", "verify", "mini", cwd=tmp_path)
     assert whole.returncode == 0
     assert "denoiser.onnx" in whole.stdout
     (model_copy / "decoder.onnx").write_bytes(b"short")
-    damaged = run("models", str(model_copy), cwd=tmp_path)
+    damaged = run("models", "verify", str(model_copy), cwd=tmp_path)
     assert damaged.returncode == 1
     assert "damaged" in damaged.stdout
     assert "model_damaged" in damaged.stderr
+    assert "flashpaint models add" in run("models", "--help", cwd=tmp_path).stdout
 
 
 def test_help_teaches_by_example(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
 
   flashpaint show cat.png                             how a picture was made
 
-  flashpaint models                                   what is installed, and whether it is whole
+  flashpaint models                                   what is here; add, verify and remove models
 
   flashpaint bench stages                             how fast this machine is
 """
@@ -42,7 +42,7 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True)(paint)
 app.command()(show)
-app.command()(models)
+app.add_typer(models, name="models")
 app.command()(bench)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flashpaint.errors import ModelDamaged, ModelNotFound
-from flashpaint.models.manifest import Manifest, read_manifest
+from flashpaint.models.manifest import FileEntry, Manifest, read_manifest
 
 EMBEDDED = {"mini": Path(__file__).parent.parent / "mini"}
 
@@ -41,24 +41,26 @@ class ModelFolder:
 
     def check(self, name: str) -> None:
         """Raise ModelDamaged unless the file is the one that the manifest names."""
-        entry, path = self.manifest.files[name], self.path / name
         remedy = "install flashpaint again (pip install --force-reinstall flashpaint), or copy the file anew"
-        if not path.is_file():
-            raise ModelDamaged(f"{self.manifest.name}: {name} is missing: {remedy}", param="model")
-        if (size := path.stat().st_size) != entry.bytes:
-            raise ModelDamaged(
-                f"{self.manifest.name}: {name} has {size} bytes, not {entry.bytes}: {remedy}", param="model"
-            )
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != entry.sha256:
-            raise ModelDamaged(
-                f"{self.manifest.name}: {name} hashes to {found[:12]}…, not {entry.sha256[:12]}…: {remedy}",
-                param="model",
-            )
+        check_file(self.path / name, self.manifest.files[name], f"{self.manifest.name}: {name}", remedy)
 
     def file(self, name: str) -> Path:
         """The path of one of the manifest's files; ModelDamaged when the manifest does not name it."""
         if name not in self.manifest.files:
             raise ModelDamaged(f"{self.path / 'manifest.json'} names no {name}: install the model again", param="model")
         return self.path / name
+
+
+def check_file(path: Path, entry: FileEntry, called: str, remedy: str) -> None:
+    """Raise ModelDamaged unless the file has the entry's size and sha256."""
+    if not path.is_file():
+        raise ModelDamaged(f"{called} is missing: {remedy}", param="model")
+    if (size := path.stat().st_size) != entry.bytes:
+        raise ModelDamaged(f"{called} has {size} bytes, not {entry.bytes}: {remedy}", param="model")
+    if (found := sha256_of(path)) != entry.sha256:
+        raise ModelDamaged(f"{called} hashes to {found[:12]}…, not {entry.sha256[:12]}…: {remedy}", param="model")
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

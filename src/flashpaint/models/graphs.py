@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,19 +29,20 @@ def _core() -> Any:
 class Graph:
     """One compiled graph. Calls are not reentrant: one thread owns it.
 
-    precision of the arithmetic: "f32", "bf16", or None for the fastest that the processor has in hardware; the
-    attribute says which it is.
+    model: a file, or a model that OpenVINO has read. precision of the arithmetic: "f32", "bf16", or None for the
+    fastest that the processor has in hardware; the attribute says which it is.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, precision: str | None = "f32") -> None:
+    def __init__(self, model: Any, threads: int | None = None, precision: str | None = "f32") -> None:
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if precision:
             config["INFERENCE_PRECISION_HINT"] = precision
         if threads:
             config["INFERENCE_NUM_THREADS"] = threads
-        self._compiled = _core().compile_model(str(path), "CPU", config)
+        self._compiled = _core().compile_model(model, "CPU", config)
         self.precision: str = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self._request = self._compiled.create_infer_request()
+        self.inputs = [given.any_name for given in self._compiled.inputs]
         self._outputs = [output.any_name for output in self._compiled.outputs]
 
     def __call__(self, **inputs: Array) -> dict[str, Array]:
@@ -48,7 +51,30 @@ class Graph:
         return {name: np.array(found[i]) for i, name in enumerate(self._outputs)}
 
 
+def fastest_precision() -> str:
+    """What `precision=None` means on this processor: "f32" or "bf16"."""
+    found: str = _core().get_property("CPU", "INFERENCE_PRECISION_HINT").to_string()
+    return found
+
+
 @lru_cache(maxsize=32)
 def open_graph(path: Path, threads: int | None = None, precision: str | None = "f32") -> Graph:
     """The graph of this file, shared by all who ask for it in this process."""
-    return Graph(path, threads, precision)
+    return Graph(str(path), threads, precision)
+
+
+def open_traced(module: Any, example: Sequence[Any], free: Sequence[bool], precision: str | None = None) -> Graph:
+    """A PyTorch module of tensors, traced with the example; the first axis of its inputs stays free where told so."""
+    import openvino
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer tells of every shape that a network asks for
+        model = openvino.convert_model(module, example_input=tuple(example))
+    shapes = {}
+    for k, (given, tensor, batched) in enumerate(zip(model.inputs, example, free, strict=True)):
+        given.set_names({f"input_{k}"})
+        shapes[given] = openvino.PartialShape([-1, *tensor.shape[1:]] if batched else list(tensor.shape))
+    for output in model.outputs:
+        output.set_names({"output"})
+    model.reshape(shapes)
+    return Graph(model, None, precision)
