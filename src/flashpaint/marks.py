@@ -21,6 +21,8 @@ from flashpaint.request import Painting
 
 # IPTC's digital source type for media that a trained model made: what platforms read for EU AI Act art. 50.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+# our samplers by the names that those viewers know
+SAMPLERS = {"euler": "Euler", "dpm++2m": "DPM++ 2M", "lcm": "LCM"}
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -30,8 +32,11 @@ XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 def parameters(painting: Painting) -> str:
     """The request as the line of text that existing galleries and viewers read under the key `parameters`."""
+    negative = f"\nNegative prompt: {painting.request.negative}" if painting.request.negative else ""
+    sampler = SAMPLERS.get(painting.used.get("sampler", ""))
+    said = f"Sampler: {sampler}, " if sampler else ""
     return (
-        f"{painting.request.prompt}\nSteps: {painting.steps}, Sampler: Euler, CFG scale: {painting.guidance_scale:g}, "
+        f"{painting.request.prompt}{negative}\nSteps: {painting.steps}, {said}CFG scale: {painting.guidance_scale:g}, "
         f"Seed: {painting.seed}, Size: {painting.picture.width}x{painting.picture.height}, "
         f"Model: {painting.used['model']}, Version: flashpaint {painting.used['version']}"
     )
@@ -40,6 +45,7 @@ def parameters(painting: Painting) -> str:
 def record(painting: Painting) -> dict[str, Any]:
     """Our own account of the picture: enough to paint it again."""
     request = painting.request
+    asked = {name: getattr(request, name) for name in ("negative", "sampler", "schedule", "sigmas", "loras")}
     return {
         "prompt": request.prompt,
         "description": painting.description,
@@ -49,6 +55,7 @@ def record(painting: Painting) -> dict[str, Any]:
         "steps": painting.steps,
         "guidance_scale": painting.guidance_scale,
         "describe": request.describe,
+        **{name: value for name, value in asked.items() if value not in ("", None, ())},
         "used": dict(painting.used),
     }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from flashpaint.errors import OutOfRange
 from flashpaint.models.folder import ModelFolder
 from flashpaint.paint.opening import open_mini, open_painter
 from flashpaint.paint.orders import check, order_of
@@ -42,19 +43,26 @@ class Studio:
         precision: str | None = None,
         painter: str | Path | None = None,
         revision: str | None = None,
+        loras: Mapping[str, Path] | None = None,
+        fast: str = "off",
     ) -> Studio:
         """Open an embedded model by name, or a model folder by path; every file is checked first.
 
         threads: of the CPU, None for all. precision of painting: "f32", "bf16", or None for the fastest that the
         processor has in hardware (their pictures look alike, not equal). painter: what paints in the model's stead, as
-        `open_painter` takes it, at a revision. Raises ModelNotFound or ModelDamaged.
+        `open_painter` takes it, with its revision, loras and fast. Raises ModelNotFound or ModelDamaged.
         """
         from flashpaint.see.mini import MiniSeer
         from flashpaint.tell.mini import MiniTeller
 
         folder = ModelFolder.open(model)
-        other = open_mini(folder, threads, precision) if painter is None else open_painter(painter, revision)
-        return cls(MiniSeer(folder, threads), MiniTeller(folder, threads), other)
+        if painter is None:
+            if loras:
+                raise OutOfRange(f"{folder.manifest.name} wears no LoRAs: name a --painter that does", param="loras")
+            painted: Painter = open_mini(folder, threads, precision)
+        else:
+            painted = open_painter(painter, revision, loras, fast)
+        return cls(MiniSeer(folder, threads), MiniTeller(folder, threads), painted)
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint one picture. Raises RequestInvalid before any work where the painter cannot do as it says."""
@@ -134,6 +142,8 @@ class Studio:
             "engine": self.painter.engine,
             "teller": type(self.teller).__name__ if told.description else "none",
         }
+        if sampler := order.sampler or spec.sampler:
+            used["sampler"] = sampler
         return Painting(
             picture,
             order.description,

@@ -7,6 +7,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,10 @@ from flashpaint.request import Progress as Stage
 MOST = 64  # pictures of one prompt
 
 
+ADVANCED = "How it is painted"
+MODELS = "With other models (the extra flashpaint[torch], or an endpoint)"
+
+
 def paint(
     prompts: Annotated[
         list[str] | None,
@@ -36,20 +41,57 @@ def paint(
     ] = None,
     n: Annotated[int, typer.Option(help=f"Pictures of each prompt, 1 to {MOST}; seeds count up.")] = 1,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels. [default: the model's]")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the model's]")] = None,
-    guidance: Annotated[float | None, typer.Option(help="Guidance scale, 1 for none. [default: the model's]")] = None,
     out: Annotated[Path | None, typer.Option(help="A .png file, or a folder. [default: the current folder]")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     describe: Annotated[bool, typer.Option(help="Let the language model rewrite the prompt first.")] = True,
     show: Annotated[bool | None, typer.Option(help="Preview in the terminal. [default: when it is one]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture on stdout.")] = False,
-    model: Annotated[str, typer.Option(help="An embedded model or a model folder.")] = "mini",
+    steps: Annotated[
+        int | None, typer.Option(help="Denoising steps. [default: the model's]", rich_help_panel=ADVANCED)
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(help="Guidance scale, 1 for none. [default: the model's]", rich_help_panel=ADVANCED),
+    ] = None,
+    negative: Annotated[str, typer.Option(help="What to steer away from.", rich_help_panel=ADVANCED)] = "",
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="euler, dpm++2m or lcm. [default: the model's]", rich_help_panel=ADVANCED),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="Of the noise levels: own or karras. [default: the model's own]", rich_help_panel=ADVANCED),
+    ] = None,
+    sigmas: Annotated[
+        str | None,
+        typer.Option(help="The noise levels themselves, falling to 0: 1,0.6,0.3,0", rich_help_panel=ADVANCED),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all]", rich_help_panel=ADVANCED)] = None,
+    model: Annotated[str, typer.Option(help="An embedded model or a model folder.", rich_help_panel=MODELS)] = "mini",
     painter: Annotated[
         str | None,
-        typer.Option(help="A diffusers model that paints instead: a folder or owner/name (needs flashpaint[torch])."),
+        typer.Option(
+            help="What paints instead: a diffusers folder, a name of `flashpaint models`, owner/name of a hub, or "
+            "https://HOST/v1#MODEL of an OpenAI-compatible images endpoint.",
+            rich_help_panel=MODELS,
+        ),
     ] = None,
-    revision: Annotated[str | None, typer.Option(help="Of the painter on its hub, best a commit.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all]")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Of the painter on its hub, best a commit.", rich_help_panel=MODELS)
+    ] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A LoRA for the painter, FILE.safetensors or FILE.safetensors:WEIGHT; may be given several times.",
+            rich_help_panel=MODELS,
+        ),
+    ] = None,
+    fast: Annotated[
+        str,
+        typer.Option(
+            help="Trade fidelity for speed inside a diffusers painter: off, balanced or max.", rich_help_panel=MODELS
+        ),
+    ] = "off",
 ) -> None:
     """Paint pictures from prompts.
 
@@ -60,17 +102,34 @@ def paint(
     texts = [*(prompts or []), *read_prompts(file)]
     if not texts:
         raise PromptEmpty('say what to paint, for example: flashpaint paint "a cat in space"', param="prompt")
-    wanted = [
-        PaintRequest(text, None if seed is None else seed + k, width, height, steps, guidance, describe)
-        for text in texts
-        for k in range(n)
-    ]
+    worn = parse_loras(lora or [])
+    asked = PaintRequest(
+        texts[0],
+        width=width,
+        height=height,
+        steps=steps,
+        guidance_scale=guidance,
+        describe=describe,
+        negative=negative,
+        sampler=sampler,
+        schedule=schedule,
+        sigmas=parse_sigmas(sigmas),
+        loras=tuple((name, weight) for name, _, weight in worn),
+    )
+    wanted = [replace(asked, prompt=text, seed=None if seed is None else seed + k) for text in texts for k in range(n)]
     paths = output_paths(wanted, out, overwrite)
     console = Console(stderr=True, highlight=False)
     preview = show if show is not None else (sys.stdout.isatty() and not as_json)
     from flashpaint.studio import Studio  # the engines load only once the request is known to be sound
 
-    studio = Studio.open(model, threads, painter=painter, revision=revision)
+    studio = Studio.open(
+        model,
+        threads,
+        painter=painter,
+        revision=revision,
+        loras={name: path for name, path, _ in worn},
+        fast=fast,
+    )
     for request, path in zip(wanted, paths, strict=True):
         painting = paint_one(studio, request, console)
         saved = marks.save(painting, numbered(path, overwrite), overwrite)
@@ -138,6 +197,27 @@ def parse_size(size: str | None) -> tuple[int | None, int | None]:
     if not found:
         raise OutOfRange(f"size is {size!r}: give WIDTHxHEIGHT, for example 256x256", param="size")
     return int(found[1]), int(found[2] or found[1])
+
+
+def parse_sigmas(levels: str | None) -> tuple[float, ...] | None:
+    """ "1,0.6,0.3,0" -> numbers; OutOfRange when they are none."""
+    if levels is None:
+        return None
+    try:
+        return tuple(float(level) for level in levels.split(","))
+    except ValueError as error:
+        raise OutOfRange(
+            f"sigmas are {levels!r}: give numbers between commas, for example 1,0.6,0.3,0", param="sigmas"
+        ) from error
+
+
+def parse_loras(given: Sequence[str]) -> list[tuple[str, Path, float]]:
+    """FILE or FILE:WEIGHT -> (name, file, weight), the name being the file's without its ending."""
+    found = []
+    for text in given:
+        file, _, weight = text.rpartition(":") if re.search(r":-?[\d.]+$", text) else (text, "", "1")
+        found.append((Path(file).stem, Path(file), float(weight)))
+    return found
 
 
 def read_prompts(file: Path | None) -> list[str]:

@@ -28,7 +28,7 @@ class DenoiserSpec(PainterSpec):
 
     latent_channels; downscale: pixels a latent; noise: how x mixes x0 and noise ("flow": (1-sigma) x0 + sigma noise,
     "sd": x0 + sigma noise); shift: of the flow schedule; guidance_interval: sigmas (low, high) between which guidance
-    is used; sampler: a name in SAMPLERS; reads_guidance: the scale is an input of the network (distilled guidance),
+    is used; reads_guidance: the scale is an input of the network (distilled guidance),
     not a second pass.
     """
 

@@ -22,7 +22,7 @@ class PainterSpec:
 
     steps, guidance_scale: by default; sides: the widths and heights that it paints; side: the one by default; heeds:
     the fields of a request, of those in CHOICES, that change its pictures; what it does not heed is refused; loras: the
-    names of those that it has loaded.
+    names of those that it has loaded; sampler: a name in SAMPLERS, None where the painter does not say.
     """
 
     name: str
@@ -33,6 +33,7 @@ class PainterSpec:
     side: int
     heeds: frozenset[str] = CHOICES
     loras: tuple[str, ...] = ()
+    sampler: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -118,13 +118,13 @@ def t5_encoder() -> Any:
     return transformers.T5EncoderModel(config).eval()
 
 
-def flux(dev: bool) -> Any:
+def flux(dev: bool, layers: int = 1) -> Any:
     torch.manual_seed(0)
     transformer = diffusers.FluxTransformer2DModel(
         patch_size=1,
         in_channels=16,
-        num_layers=1,
-        num_single_layers=1,
+        num_layers=layers,
+        num_single_layers=layers,
         attention_head_dim=16,
         num_attention_heads=2,
         joint_attention_dim=32,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -18,6 +20,7 @@ from torch import Tensor
 
 from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
+from flashpaint.paint.diffusers.loras import text_encoders, wear
 
 SIDES = range(32, 2049, 8)
 
@@ -25,25 +28,28 @@ SIDES = range(32, 2049, 8)
 class DiffusersDenoiser(ABC):
     """A diffusers pipeline's models, in our loop. `pipe` only opens and holds them: its own loop is never run.
 
-    pipelines: the class names of model_index.json that the family serves.
+    pipelines: the class names of model_index.json that the family serves; network_name: the part that denoises.
     """
 
     pipelines: ClassVar[tuple[str, ...]]
+    network_name: ClassVar[str] = "transformer"
 
     def __init__(self, pipe: Any, name: str, version: str) -> None:
-        self.pipe = pipe
+        self.pipe, self.network = pipe, getattr(pipe, self.network_name)
         self.device, self.dtype = torch.device(pipe.device), pipe.vae.dtype
-        self.spec = self.describe(name, version)
+        loras = tuple(getattr(self.network, "peft_config", {}))
+        self.spec = replace(self.describe(name, version), loras=loras)
         self.engine = f"torch {str(self.dtype).removeprefix('torch.')} {self.device.type}"
+        self.cached = False  # whether the network keeps something from pass to pass
+        self._worn: Loras = ()
 
     @abstractmethod
     def describe(self, name: str, version: str) -> DenoiserSpec:
         """The model's constants, read from its configuration."""
 
     @abstractmethod
-    def condition(
-        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
-    ) -> Conditioning: ...
+    def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
+        """The arrays of a Conditioning, one row a description."""
 
     @abstractmethod
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]: ...
@@ -52,8 +58,16 @@ class DiffusersDenoiser(ABC):
     def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
         """x0 of latents (n, channels, h, w) at sigmas (n, 1, 1, 1), all on the device."""
 
+    @torch.no_grad()
+    def condition(
+        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
+    ) -> Conditioning:
+        for encoder in text_encoders(self.pipe):
+            wear(encoder, loras)
+        return Conditioning(self.read(descriptions, guidance_scales), loras)
+
     def null(self, conditioning: Conditioning) -> Conditioning:
-        return Conditioning.join([self._empty] * len(conditioning))
+        return replace(Conditioning.join([self._empty] * len(conditioning)), loras=conditioning.loras)
 
     @cached_property
     def _empty(self) -> Conditioning:
@@ -69,7 +83,11 @@ class DiffusersDenoiser(ABC):
     @torch.no_grad()
     def denoise(self, latents: Tensor, sigmas: NDArray[np.float32], conditioning: Conditioning) -> Tensor:
         levels = torch.from_numpy(sigmas).to(self.device).view(-1, 1, 1, 1)
-        return self.estimate(latents, levels, conditioning).float()
+        if conditioning.loras != self._worn:
+            wear(self.network, conditioning.loras)
+            self._worn = conditioning.loras
+        with self.network.cache_context("pass") if self.cached else nullcontext():
+            return self.estimate(latents, levels, conditioning).float()
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image]) -> Tensor:
@@ -106,8 +124,10 @@ class DiffusersDenoiser(ABC):
         """Tokens of a description that this tokenizer's encoder reads, marks of begin and end included."""
         return int(tokenizer.model_max_length)
 
-    def forget(self) -> None:  # noqa: B027
+    def forget(self) -> None:
         """What the network's caches kept of its last passes."""
+        if self.cached:
+            self.network._reset_stateful_cache()
 
     def to_unit(self, latents: Tensor) -> Tensor:
         """The autoencoder's latents -> those that the denoiser knows."""

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
+from flashpaint.paint.painter import CHOICES
 from flashpaint.paint.schedule import flow_sigmas
 
 
@@ -35,15 +36,13 @@ class Flux(DiffusersDenoiser):
             sides=range(SIDES.start, SIDES.stop, 2 * downscale),
             side=self.pipe.default_sample_size * downscale,
             reads_guidance=dev,
+            heeds=CHOICES - {"negative"} if dev else CHOICES,
         )
 
-    def condition(
-        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
-    ) -> Conditioning:
-        with torch.no_grad():
-            states, pooled, _ = self.pipe.encode_prompt(list(descriptions), None, device=self.device)
+    def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
+        states, pooled, _ = self.pipe.encode_prompt(list(descriptions), None, device=self.device)
         scales = torch.tensor(list(guidance_scales))
-        return Conditioning({"states": states, "pooled": pooled, "guidance": scales.float().to(self.device)})
+        return {"states": states, "pooled": pooled, "guidance": scales.float().to(self.device)}
 
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         """Shifted by size where the model was trained so: exp(mu), mu linear in the number of patches."""
@@ -60,7 +59,7 @@ class Flux(DiffusersDenoiser):
         n, channels, height, width = latents.shape
         arrays = conditioning.arrays
         patches = latents.view(n, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
-        velocity: Tensor = self.pipe.transformer(
+        velocity: Tensor = self.network(
             hidden_states=patches.reshape(n, height // 2 * (width // 2), 4 * channels).to(self.dtype),
             timestep=sigmas.flatten().to(self.dtype),
             guidance=arrays["guidance"] if self.spec.reads_guidance else None,

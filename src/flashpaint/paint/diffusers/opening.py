@@ -11,8 +11,12 @@ from typing import Any
 import torch
 
 from flashpaint.errors import ModelDamaged, ModelNotFound
+from flashpaint.models.adding import find_model
+from flashpaint.models.registry import record_of
+from flashpaint.models.wanted import PICKLES, variant_of
 from flashpaint.paint.diffusers.adapter import DiffusersDenoiser
 from flashpaint.paint.diffusers.flux import Flux
+from flashpaint.paint.diffusers.loras import load_loras
 from flashpaint.paint.diffusers.pixart import PixArt
 from flashpaint.paint.diffusers.sana import Sana
 from flashpaint.paint.diffusers.sd import StableDiffusion
@@ -20,20 +24,23 @@ from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
 
 FAMILIES: tuple[type[DiffusersDenoiser], ...] = (StableDiffusion, StableDiffusionXL, PixArt, Sana, Flux)
 ADAPTERS = {pipeline: family for family in FAMILIES for pipeline in family.pipelines}
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-WANTED = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
 def open_diffusers(
-    model: str | Path, revision: str | None = None, device: str | None = None, dtype: torch.dtype | None = None
+    model: str | Path,
+    revision: str | None = None,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+    loras: Mapping[str, Path] | None = None,
 ) -> DiffusersDenoiser:
     """A Denoiser of the model's family.
 
-    model: a folder as diffusers saves it, or "owner/name" on the hub, fetched once (resumes where it broke off).
+    model: a folder as diffusers saves it, an added model by name, or "owner/name" on the hub, which is added first.
     revision: of the hub, best a commit. device: "cuda", "mps", "cpu", None for the best there is. dtype: None for bf16
-    on an accelerator, else float32. Raises ModelNotFound or ModelDamaged before any weight is read.
+    on an accelerator, else float32. loras: files by the name that requests will use. Raises ModelNotFound or
+    ModelDamaged before any weight is read.
     """
-    folder = Path(model) if Path(model).is_dir() else fetched(str(model), revision)
+    folder = find_model(model, revision)
     index = checked(folder)
     name = index["_class_name"]
     device = device or best_device()
@@ -43,25 +50,19 @@ def open_diffusers(
     kind = getattr(diffusers, name)
     try:
         pipe = kind.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **without_checker(index)
+            folder,
+            dtype=dtype,
+            variant=variant_of(folder),
+            use_safetensors=True,
+            local_files_only=True,
+            **without_checker(index),
         )
     except (OSError, ValueError) as failure:
         raise ModelDamaged(f"{folder}: {failure}", param="model") from failure
-    return ADAPTERS[name](pipe.to(device), folder.name, revision or "local")
-
-
-def fetched(model: str, revision: str | None) -> Path:
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=list(WANTED)))
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as failure:
-        raise ModelNotFound(
-            f"{model!r} is no folder here and could not be fetched ({type(failure).__name__}): check the name, or copy "
-            "the model's folder to this machine and give its path",
-            param="model",
-        ) from failure
+    known = record_of(folder)
+    called, version = (known.id, known.revision) if known else (folder.name, revision or "local")
+    load_loras(pipe, loras or {})
+    return ADAPTERS[name](pipe.to(device), called, version)
 
 
 def checked(folder: Path) -> dict[str, Any]:

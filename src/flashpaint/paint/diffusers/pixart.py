@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from flashpaint.paint.denoiser import Conditioning, Loras
+from flashpaint.paint.denoiser import Conditioning
 from flashpaint.paint.diffusers.sd import StableDiffusion
 
 
 class PixArt(StableDiffusion):
     pipelines: ClassVar[tuple[str, ...]] = ("PixArtSigmaPipeline",)
+    network_name: ClassVar[str] = "transformer"
     steps: ClassVar[int] = 20
     guidance_scale: ClassVar[float] = 4.5
     sampler: ClassVar[str] = "dpm++2m"
 
-    @property
-    def network(self) -> Any:
-        return self.pipe.transformer
-
-    def condition(
-        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
-    ) -> Conditioning:
-        with torch.no_grad():
-            states, mask, _, _ = self.pipe.encode_prompt(list(descriptions), False, device=self.device)
-        return Conditioning({"states": states, "mask": mask})
+    def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
+        states, mask, _, _ = self.pipe.encode_prompt(list(descriptions), False, device=self.device)
+        return {"states": states, "mask": mask}
 
     def predict(self, latents: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         """Its eps; the learned variance beside it is not used."""

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
 from flashpaint.paint.schedule import flow_sigmas
 
@@ -37,32 +37,30 @@ class Sana(DiffusersDenoiser):
             sampler="dpm++2m",
         )
 
-    def condition(
-        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
-    ) -> Conditioning:
-        return self.read(list(descriptions), self.instruction)
+    def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
+        return self.encoded(list(descriptions), self.instruction)
 
     def empty(self) -> Conditioning:
         """Without the instruction, to the same length."""
-        return self.read([""], None)
+        return Conditioning(self.encoded([""], None))
 
     @torch.no_grad()
-    def read(self, texts: list[str], instruction: list[str] | None) -> Conditioning:
+    def encoded(self, texts: list[str], instruction: list[str] | None) -> dict[str, Tensor]:
         states, mask, _, _ = self.pipe.encode_prompt(
             texts, False, device=self.device, complex_human_instruction=instruction
         )
-        return Conditioning({"states": states, "mask": mask})
+        return {"states": states, "mask": mask}
 
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         return flow_sigmas(steps, self.spec.shift)
 
     def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
         """x0 = x - sigma v."""
-        arrays, network = conditioning.arrays, self.pipe.transformer
-        velocity: Tensor = network(
+        arrays = conditioning.arrays
+        velocity: Tensor = self.network(
             latents.to(self.dtype),
             encoder_hidden_states=arrays["states"].to(self.dtype),
             encoder_attention_mask=arrays["mask"],
-            timestep=1000 * sigmas.flatten() * network.config.timestep_scale,
+            timestep=1000 * sigmas.flatten() * self.network.config.timestep_scale,
         ).sample.float()
         return latents - sigmas * velocity[:, : self.spec.latent_channels]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flashpaint.errors import ModelNotFound
-from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
+from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
 from flashpaint.paint.schedule import sd_sigmas, trained_betas, trained_sigmas
 
@@ -20,6 +20,7 @@ class StableDiffusion(DiffusersDenoiser):
     """steps, guidance_scale, sampler: the defaults of what is not distilled."""
 
     pipelines: ClassVar[tuple[str, ...]] = ("StableDiffusionPipeline",)
+    network_name: ClassVar[str] = "unet"
     steps: ClassVar[int] = 50
     guidance_scale: ClassVar[float] = 7.5
     sampler: ClassVar[str] = "euler"
@@ -47,16 +48,9 @@ class StableDiffusion(DiffusersDenoiser):
             sampler=self.sampler,
         )
 
-    @property
-    def network(self) -> Any:
-        return self.pipe.unet
-
-    def condition(
-        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
-    ) -> Conditioning:
-        with torch.no_grad():
-            states, _ = self.pipe.encode_prompt(list(descriptions), self.device, 1, False)
-        return Conditioning({"states": states})
+    def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
+        states, _ = self.pipe.encode_prompt(list(descriptions), self.device, 1, False)
+        return {"states": states}
 
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         return sd_sigmas(steps, self.trained, self.spacing)

@@ -8,21 +8,18 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from flashpaint.paint.denoiser import Conditioning, Loras
+from flashpaint.paint.denoiser import Conditioning
 from flashpaint.paint.diffusers.sd import StableDiffusion
 
 
 class StableDiffusionXL(StableDiffusion):
     pipelines: ClassVar[tuple[str, ...]] = ("StableDiffusionXLPipeline",)
 
-    def condition(
-        self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
-    ) -> Conditioning:
-        with torch.no_grad():
-            states, _, pooled, _ = self.pipe.encode_prompt(
-                list(descriptions), device=self.device, do_classifier_free_guidance=False
-            )
-        return Conditioning({"states": states, "pooled": pooled})
+    def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
+        states, _, pooled, _ = self.pipe.encode_prompt(
+            list(descriptions), device=self.device, do_classifier_free_guidance=False
+        )
+        return {"states": states, "pooled": pooled}
 
     def empty(self) -> Conditioning:
         """Zeros, where the model was trained to take them for silence; else the empty prompt."""
