@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "flashpaint"
 TORCH = {"torch", "transformers", "diffusers"}
-BUILT_ON_TORCH = ("networks", "paint/diffusers", "paint/torch_mini.py", "bench/recipe.py")
+BUILT_ON_TORCH = ("networks", "paint/diffusers", "see/transformers.py", "tell/field.py", "bench/recipe.py")
 GROUND = {"errors", "request"}
 ALLOWED = {
     "errors": set(),
