@@ -11,7 +11,10 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "flashpaint"
 TORCH = {"torch", "transformers", "diffusers"}
-BUILT_ON_TORCH = ("networks", "paint/diffusers", "see/transformers.py", "tell/field.py", "bench/recipe.py")
+BUILT_ON_TORCH = (
+    *("networks", "paint/diffusers", "bench/recipe.py"),
+    *("see/transformers.py", "tell/chat.py", "tell/seq2seq.py"),
+)
 GROUND = {"errors", "request"}
 ALLOWED = {
     "errors": set(),

@@ -17,7 +17,9 @@ from flashpaint.paint.opening import open_mini, open_painter
 from flashpaint.paint.orders import check, order_of
 from flashpaint.paint.painter import Order, Painter, Steps
 from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
+from flashpaint.see.opening import open_seer
 from flashpaint.see.seer import Seer
+from flashpaint.tell.opening import open_teller
 from flashpaint.tell.teller import Sight, Teller, Telling
 
 TOGETHER = 64  # of many requests, so many are in the loop at once
@@ -45,16 +47,22 @@ class Studio:
         revision: str | None = None,
         loras: Mapping[str, Path] | None = None,
         fast: str = "off",
+        seer: str | Path = "mini",
+        teller: str | Path = "mini",
     ) -> Studio:
         """Open an embedded model by name, or a model folder by path; every file is checked first.
 
         threads: of the CPU, None for all. precision of painting: "f32", "bf16", or None for the fastest that the
         processor has in hardware (their pictures look alike, not equal). painter: what paints in the model's stead, as
-        `open_painter` takes it, with its revision, loras and fast. Raises ModelNotFound or ModelDamaged.
+        `open_painter` takes it, with its revision, loras and fast. seer, teller: what sees and what tells instead, as
+        `open_seer` and `open_teller` take them; mini's teller reads the codes of mini's clip and goes with no other.
+        Raises ModelNotFound, ModelDamaged or OutOfRange.
         """
-        from flashpaint.see.mini import MiniSeer
-        from flashpaint.tell.mini import MiniTeller
-
+        if str(seer) != "mini" and str(teller) == "mini":
+            raise OutOfRange(
+                "mini's teller reads what mini's clip sees: name a teller that goes with this seer, or none",
+                param="teller",
+            )
         folder = ModelFolder.open(model)
         if painter is None:
             if loras:
@@ -62,7 +70,7 @@ class Studio:
             painted: Painter = open_mini(folder, threads, precision)
         else:
             painted = open_painter(painter, revision, loras, fast)
-        return cls(MiniSeer(folder, threads), MiniTeller(folder, threads), painted)
+        return cls(open_seer(seer, folder, threads), open_teller(teller, folder, threads), painted)
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint one picture. Raises RequestInvalid before any work where the painter cannot do as it says."""

@@ -79,6 +79,20 @@ def paint(
     revision: Annotated[
         str | None, typer.Option(help="Of the painter on its hub, best a commit.", rich_help_panel=MODELS)
     ] = None,
+    seer: Annotated[
+        str,
+        typer.Option(
+            help="What sees instead: a CLIP, SigLIP or Chinese CLIP folder, or owner/name.", rich_help_panel=MODELS
+        ),
+    ] = "mini",
+    teller: Annotated[
+        str,
+        typer.Option(
+            help="What describes instead: a T5, BART or chat model's folder or owner/name, http://HOST/v1#MODEL of an "
+            "OpenAI-compatible endpoint, or none.",
+            rich_help_panel=MODELS,
+        ),
+    ] = "mini",
     lora: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,6 +143,8 @@ def paint(
         revision=revision,
         loras={name: path for name, path, _ in worn},
         fast=fast,
+        seer=seer,
+        teller=teller,
     )
     for request, path in zip(wanted, paths, strict=True):
         painting = paint_one(studio, request, console)
