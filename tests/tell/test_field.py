@@ -59,6 +59,7 @@ def save(kind: str, folder: Path) -> Path:
                 decoder_ffn_dim=64,
                 max_position_embeddings=256,
                 forced_eos_token_id=None,
+                normalize_before=False,  # as the published folders say, and as CTranslate2 asks
                 **{**ends, "decoder_start_token_id": 1},
             )
         ),
@@ -91,10 +92,17 @@ def test_beams_in_ctranslate2_find_what_transformers_finds(
     folder = save(kind, tmp_path / kind)
     teller = Seq2SeqTeller(folder, compute="float32")
     assert isinstance(teller.engine, CTranslate2Engine)
-    lines = [teller.words(text).input_ids for text in ("describe the picture: a cat", "two dogs")]
-    ours = [teller.words.decode(ids, skip_special_tokens=True) for ids in teller.engine.generate(lines, 5, 20)]
-    theirs = TransformersEngine(folder).generate(lines, 5, 21)
-    assert ours == [teller.words.decode(ids, skip_special_tokens=True) for ids in theirs]
+    prompts = ("describe the picture: a cat", "two dogs", "a red car at night", "space", "an owl", "12 balloons")
+    lines = [teller.words(text).input_ids for text in prompts]
+    oracle = TransformersEngine(folder)
+
+    def same(beams: int) -> int:
+        """How many are told alike; transformers' longest counts the start token."""
+        pairs = zip(teller.engine.generate(lines, beams, 20), oracle.generate(lines, beams, 21), strict=True)
+        told = [[teller.words.decode(ids, skip_special_tokens=True) for ids in pair] for pair in pairs]
+        return sum(ours == theirs for ours, theirs in told)
+
+    assert same(1) == same(5) == len(prompts)
     assert len(list((tmp_path / "cache" / "ctranslate2").iterdir())) == 1
     before = next((tmp_path / "cache" / "ctranslate2").glob("*/model.bin")).stat().st_mtime_ns
     Seq2SeqTeller(folder, compute="float32")

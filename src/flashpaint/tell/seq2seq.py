@@ -82,6 +82,7 @@ class TransformersEngine:
     def generate(self, lines: Sequence[list[int]], beams: int, max_tokens: int) -> list[list[int]]:
         """One line after the other, so that none is padded."""
         settings = {"num_beams": beams, "max_length": max_tokens, "early_stopping": beams > 1, "do_sample": False}
+        settings["min_new_tokens"] = 1  # as in CTranslate2: a description that says nothing is none
         return [self.model.generate(torch.tensor([ids]), **settings)[0].tolist() for ids in lines]
 
 
