@@ -70,6 +70,8 @@ def test_without_the_teller_the_prompt_itself_is_painted(studio: Studio) -> None
 
 def test_where_the_teller_says_nothing_the_prompt_is_painted_and_that_is_told(studio: Studio) -> None:
     class Silent:
+        concepts = 0
+
         def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
             return [Telling("")] * len(prompts)
 

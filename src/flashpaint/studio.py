@@ -9,6 +9,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.errors import OutOfRange
@@ -17,6 +19,7 @@ from flashpaint.paint.opening import open_mini, open_painter
 from flashpaint.paint.orders import check, order_of
 from flashpaint.paint.painter import Order, Painter, Steps
 from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
+from flashpaint.see.concepts import Concepts
 from flashpaint.see.opening import open_seer
 from flashpaint.see.seer import Seer
 from flashpaint.tell.opening import open_teller
@@ -35,6 +38,7 @@ class Studio:
 
     def __init__(self, seer: Seer, teller: Teller, painter: Painter) -> None:
         self.seer, self.teller, self.painter = seer, teller, painter
+        self._concepts = Concepts(seer)
         self._reading = threading.Lock()  # seer and teller serve one caller at a time
 
     @classmethod
@@ -98,7 +102,7 @@ class Studio:
             z = self.seer.see_text([request.prompt for request in requests])
         yield Progress("tell")
         with self._reading, clock("tell"):
-            told = self._tell(requests, [Sight(row) for row in z])
+            told = self._tell(requests, self._sights(z))
         orders = [self._order(request, words) for request, words in zip(requests, told, strict=True)]
         for order in orders:
             yield Told(order.description)
@@ -129,6 +133,12 @@ class Studio:
                 clock.move("denoise", "decode", step.decode_s)
                 yield Progress("decode")
                 return step.picture
+
+    def _sights(self, z: NDArray[np.float32]) -> list[Sight]:
+        if not self.teller.concepts:
+            return [Sight(row) for row in z]
+        near = self._concepts.near(z, self.teller.concepts)
+        return [Sight(row, concepts=words) for row, words in zip(z, near, strict=True)]
 
     def _tell(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[Telling]:
         """What the teller says; nothing where it is not asked."""

@@ -21,6 +21,8 @@ TOKENS = 80  # fifty English words
 class ChatTeller:
     """One prompt after the other: prompts of one batch would pad each other, and padding changes what is said."""
 
+    concepts = 5
+
     def __init__(self, model: str | Path) -> None:
         folder, _ = find_transformers(model)
         device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -26,6 +26,8 @@ class EndpointTeller:
     over https or to this machine. timeout_s: of a whole answer; retries: with the client's growing, jittered pauses;
     together: requests at once. clock: seconds."""
 
+    concepts = 5
+
     def __init__(
         self,
         url: str,

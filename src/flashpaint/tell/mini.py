@@ -16,6 +16,8 @@ PROMPT_TOKENS = 64  # as trained
 
 
 class MiniTeller:
+    concepts = 0
+
     def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
         import ctranslate2
         from safetensors.numpy import load_file

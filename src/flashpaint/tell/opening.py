@@ -14,6 +14,8 @@ from flashpaint.tell.teller import Sight, Teller, Telling
 class SilentTeller:
     """Says nothing: the prompt is painted as it is."""
 
+    concepts = 0
+
     def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
         return [Telling("", "there is no teller: the prompt itself is painted")] * len(prompts)
 

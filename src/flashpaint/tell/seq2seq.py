@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 class Seq2SeqTeller:
     """beams, max_tokens: of the search, which stops early; compute: CTranslate2's arithmetic ("int8", "float32")."""
 
+    concepts = 5
+
     def __init__(
         self,
         model: str | Path,

@@ -32,7 +32,13 @@ class Telling:
 
 
 class Teller(Protocol):
-    """One canonical English description a prompt, whatever its wording or language."""
+    """One canonical English description a prompt, whatever its wording or language.
+
+    concepts: how many of the words that clip finds near a prompt it reads.
+    """
+
+    @property
+    def concepts(self) -> int: ...
 
     def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
         """As many as prompts. A prompt that cannot be told gets an empty one: only a broken request raises."""
