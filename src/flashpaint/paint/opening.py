@@ -38,10 +38,15 @@ def open_painter(
     try:
         from flashpaint.paint.diffusers.fast import check_level, speed_up
         from flashpaint.paint.diffusers.opening import open_diffusers
+        from flashpaint.paint.diffusers.whole import WholePipeline
     except ImportError as missing:
         raise ModelNotFound(
             f"{painter} needs PyTorch and diffusers ({missing}): pip install 'flashpaint[torch]'", param="painter"
         ) from missing
     check_level(fast)
     denoiser = open_diffusers(painter, revision, loras=loras)
+    if isinstance(denoiser, WholePipeline):
+        if fast != "off":
+            raise OutOfRange(f"{denoiser.spec.name} is painted by its own pipeline: fast is not for it", param="fast")
+        return denoiser
     return LoopPainter(denoiser, batch=speed_up(denoiser, fast))

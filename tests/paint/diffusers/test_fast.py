@@ -89,7 +89,7 @@ def test_a_unet_has_no_first_block_to_cache_by() -> None:
 
 
 def test_int8_weights_paint_nearly_the_same() -> None:
-    pytest.importorskip("torchao", reason="the extra: pip install -e '.[torch]'")
+    pytest.importorskip("torchao", reason="int8 weights of --fast max: pip install torchao")
     denoiser = Flux(tiny.flux(dev=True), "flux", "tiny")
     expected = finish(denoiser, trajectory(denoiser, 3, 4, "a cat", 3.5))[0]
     fast.quantise(denoiser.network)

@@ -222,3 +222,124 @@ def sana() -> Any:
         transformer=transformer.eval(),
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
     )
+
+
+def lcm() -> Any:
+    """A family without an adapter of ours that is cheap to build."""
+    return diffusers.LatentConsistencyModelPipeline(
+        vae=vae(),
+        text_encoder=clip_text(),
+        tokenizer=clip_tokenizer(),
+        unet=unet(cross_attention_dim=32, attention_head_dim=2, time_cond_proj_dim=32),
+        scheduler=diffusers.LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def prior() -> Any:
+    """unCLIP's transformer from a text's features to a picture's, and its scheduler."""
+    torch.manual_seed(0)
+    network = diffusers.PriorTransformer(num_attention_heads=2, attention_head_dim=12, embedding_dim=32, num_layers=1)
+    scheduler = diffusers.UnCLIPScheduler(
+        variance_type="fixed_small_log", prediction_type="sample", num_train_timesteps=1000, clip_sample_range=5.0
+    )
+    return network.eval(), scheduler
+
+
+def unet_of_unclip(**extra: Any) -> Any:
+    torch.manual_seed(0)
+    return diffusers.UNet2DConditionModel(
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        attention_head_dim=4,
+        resnet_time_scale_shift="scale_shift",
+        **extra,
+    ).eval()
+
+
+def karlo() -> Any:
+    """The open DALL-E 2."""
+    from diffusers.pipelines.deprecated.unclip import UnCLIPTextProjModel
+
+    network, scheduler = prior()
+    torch.manual_seed(0)
+    enlarge = [
+        diffusers.UNet2DModel(
+            sample_size=64,
+            layers_per_block=1,
+            down_block_types=("ResnetDownsampleBlock2D",) * 2,
+            up_block_types=("ResnetUpsampleBlock2D",) * 2,
+            block_out_channels=(32, 64),
+            in_channels=6,
+            out_channels=3,
+        ).eval()
+        for _ in range(2)
+    ]
+    return diffusers.UnCLIPPipeline(
+        prior=network,
+        decoder=unet_of_unclip(
+            sample_size=32, in_channels=3, out_channels=6, cross_attention_dim=100, class_embed_type="identity"
+        ),
+        text_proj=UnCLIPTextProjModel(clip_embeddings_dim=32, time_embed_dim=128, cross_attention_dim=100).eval(),
+        tokenizer=clip_tokenizer(),
+        text_encoder=clip_text(projection=True),
+        super_res_first=enlarge[0],
+        super_res_last=enlarge[1],
+        prior_scheduler=scheduler,
+        decoder_scheduler=diffusers.UnCLIPScheduler(variance_type="learned_range", prediction_type="epsilon"),
+        super_res_scheduler=diffusers.UnCLIPScheduler(variance_type="fixed_small_log", prediction_type="epsilon"),
+    )
+
+
+def kandinsky() -> Any:
+    """Kandinsky 2.2, prior and decoder in one."""
+    network, scheduler = prior()
+    torch.manual_seed(0)
+    movq = diffusers.VQModel(
+        block_out_channels=[32, 64],
+        down_block_types=["DownEncoderBlock2D", "AttnDownEncoderBlock2D"],
+        up_block_types=["AttnUpDecoderBlock2D", "UpDecoderBlock2D"],
+        latent_channels=4,
+        norm_num_groups=8,
+        norm_type="spatial",
+        num_vq_embeddings=12,
+        vq_embed_dim=4,
+    )
+    eyes = transformers.CLIPVisionModelWithProjection(
+        transformers.CLIPVisionConfig(
+            hidden_size=32,
+            projection_dim=32,
+            intermediate_size=37,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            image_size=32,
+            patch_size=8,
+        )
+    )
+    side = {"height": 32, "width": 32}
+    return diffusers.KandinskyV22CombinedPipeline(
+        unet=unet_of_unclip(
+            sample_size=16,
+            in_channels=4,
+            out_channels=8,
+            addition_embed_type="image",
+            encoder_hid_dim=32,
+            encoder_hid_dim_type="image_proj",
+            cross_attention_dim=32,
+        ),
+        scheduler=diffusers.DDIMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="linear", steps_offset=1, clip_sample=False
+        ),
+        movq=movq.eval(),
+        prior_prior=network,
+        prior_image_encoder=eyes.eval(),
+        prior_text_encoder=clip_text(projection=True),
+        prior_tokenizer=clip_tokenizer(),
+        prior_scheduler=scheduler,
+        prior_image_processor=transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=side),
+    )

@@ -21,9 +21,11 @@ from flashpaint.paint.diffusers.pixart import PixArt
 from flashpaint.paint.diffusers.sana import Sana
 from flashpaint.paint.diffusers.sd import StableDiffusion
 from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
+from flashpaint.paint.diffusers.whole import WholePipeline, paints_texts
 
 FAMILIES: tuple[type[DiffusersDenoiser], ...] = (StableDiffusion, StableDiffusionXL, PixArt, Sana, Flux)
 ADAPTERS = {pipeline: family for family in FAMILIES for pipeline in family.pipelines}
+TRUSTED = ("diffusers", "transformers", "deprecated")  # diffusers keeps its older pipelines' parts under "deprecated"
 
 
 def open_diffusers(
@@ -32,8 +34,8 @@ def open_diffusers(
     device: str | None = None,
     dtype: torch.dtype | None = None,
     loras: Mapping[str, Path] | None = None,
-) -> DiffusersDenoiser:
-    """A Denoiser of the model's family.
+) -> DiffusersDenoiser | WholePipeline:
+    """A Denoiser of the model's family, or where none of ours knows it, a Painter that calls its pipeline whole.
 
     model: a folder as diffusers saves it, an added model by name, or "owner/name" on the hub, which is added first.
     revision: of the hub, best a commit. device: "cuda", "mps", "cpu", None for the best there is. dtype: None for bf16
@@ -62,7 +64,8 @@ def open_diffusers(
     known = record_of(folder)
     called, version = (known.id, known.revision) if known else (folder.name, revision or "local")
     load_loras(pipe, loras or {})
-    return ADAPTERS[name](pipe.to(device), called, version)
+    family = ADAPTERS.get(name)
+    return family(pipe.to(device), called, version) if family else WholePipeline(pipe.to(device), called, version)
 
 
 def checked(folder: Path) -> dict[str, Any]:
@@ -73,11 +76,19 @@ def checked(folder: Path) -> dict[str, Any]:
     name = index.get("_class_name")
     if name is None:
         raise ModelNotFound(f"{folder} is no diffusers model: there is no model_index.json in it", param="model")
-    if name not in ADAPTERS:
-        raise ModelNotFound(f"{folder} is a {name}: flashpaint opens {', '.join(sorted(ADAPTERS))}", param="model")
+    import diffusers
+
+    if name not in ADAPTERS and not (hasattr(diffusers, name) and paints_texts(getattr(diffusers, name))):
+        raise ModelNotFound(
+            f"{folder} is a {name}: flashpaint opens {', '.join(sorted(ADAPTERS))} and diffusers' other pipelines from "
+            "text to picture",
+            param="model",
+        )
     for part, (library, _) in ((k, v) for k, v in index.items() if isinstance(v, list)):
         if library is None or part in ("safety_checker", "feature_extractor"):
             continue
+        if library.split(".")[0] not in TRUSTED:
+            raise ModelDamaged(f"{folder} brings code of its own ({library}), which is not run", param="model")
         files = [path.suffix for path in (folder / part).glob("*")]
         if not files:
             raise ModelDamaged(f"{folder} lacks its {part}: fetch the model again", param="model")
