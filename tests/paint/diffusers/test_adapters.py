@@ -15,10 +15,12 @@ import torch
 from PIL import Image
 
 from flashpaint.paint.diffusers.flux import Flux
+from flashpaint.paint.diffusers.kandinsky import Kandinsky
 from flashpaint.paint.diffusers.pixart import PixArt
 from flashpaint.paint.diffusers.sana import Sana
 from flashpaint.paint.diffusers.sd import StableDiffusion
 from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
+from flashpaint.paint.diffusers.zimage import ZImage
 from flashpaint.paint.loop import DenoiseLoop
 from flashpaint.paint.noise import seeded_noise
 from flashpaint.paint.samplers import SamplerState
@@ -34,6 +36,8 @@ FAMILIES: dict[str, tuple[Callable[[], Any], type[Any]]] = {
     "sana": (tiny.sana, Sana),
     "flux dev": (lambda: tiny.flux(dev=True), Flux),
     "flux schnell": (lambda: tiny.flux(dev=False), Flux),
+    "z-image": (tiny.zimage, ZImage),
+    "kandinsky": (tiny.kandinsky, Kandinsky),
 }
 
 
@@ -69,12 +73,17 @@ def test_our_loop_paints_what_the_pipeline_paints(denoiser: Any, scale: float) -
     if isinstance(denoiser, Flux) and scale != 1 and not spec.reads_guidance:
         return  # FLUX schnell knows no guidance, and its pipeline ignores it
     ours = finish(denoiser, trajectory(denoiser, 3, 5, "a cat in space", scale))[0]
+    if isinstance(denoiser, Kandinsky):
+        assert (ours - by_ddim(denoiser, scale)).abs().max() <= 1e-4 * max(1, ours.abs().max())
+        return
     side = spec.side // spec.downscale
     denoiser.pipe.set_progress_bar_config(disable=True)
     noise = torch.from_numpy(seeded_noise(3, (1, spec.latent_channels, side, side)))
     if isinstance(denoiser, Flux):
         noise = denoiser.pipe._pack_latents(noise, 1, spec.latent_channels, side, side)
-    own = {"use_resolution_binning": False} if isinstance(denoiser, (PixArt, Sana)) else {}
+    if isinstance(denoiser, ZImage):
+        scale -= 1  # there, 0 is none
+    own: dict[str, Any] = {"use_resolution_binning": False} if isinstance(denoiser, (PixArt, Sana)) else {}
     if spec.noise == "flow":
         own["sigmas"] = np.linspace(1, 0, 6)[:-1].tolist()
     theirs = denoiser.pipe(
@@ -92,6 +101,25 @@ def test_our_loop_paints_what_the_pipeline_paints(denoiser: Any, scale: float) -
         theirs = denoiser.pipe._unpack_latents(theirs, spec.side, spec.side, denoiser.pipe.vae_scale_factor)
     assert theirs.std() > 0.1
     assert (ours - theirs).abs().max() <= 1e-4 * max(1, theirs.abs().max())
+
+
+def by_ddim(denoiser: Any, scale: float) -> Any:
+    """Kandinsky's decoder pipeline, whose DDIM without noise is Euler's step; its latents are of unit variance."""
+    spec = denoiser.spec
+    side, sigma = spec.side // spec.downscale, float(denoiser.sigmas(5, spec.side, spec.side)[0])
+    noise = torch.from_numpy(seeded_noise(3, (1, spec.latent_channels, side, side)))
+    decoder = denoiser.pipe.decoder_pipe
+    decoder.set_progress_bar_config(disable=True)
+    return decoder(
+        image_embeds=denoiser.condition(["a cat in space"], [scale]).arrays["picture"],
+        negative_image_embeds=denoiser.empty().arrays["picture"],
+        num_inference_steps=5,
+        guidance_scale=scale,
+        height=spec.side,
+        width=spec.side,
+        latents=noise * sigma / (1 + sigma**2) ** 0.5,
+        output_type="latent",
+    ).images
 
 
 def test_a_picture_does_not_depend_on_who_shared_its_batch(denoiser: Any) -> None:

@@ -17,6 +17,7 @@ from flashpaint.paint.diffusers import fast
 from flashpaint.paint.diffusers.flux import Flux
 from flashpaint.paint.diffusers.openvino import OpenVinoNetwork
 from flashpaint.paint.diffusers.sd import StableDiffusion
+from flashpaint.paint.diffusers.zimage import ZImage
 from flashpaint.paint.loop import DenoiseLoop
 from tests.paint.diffusers import tiny
 from tests.paint.diffusers.test_adapters import FAMILIES, finish, trajectory
@@ -24,7 +25,7 @@ from tests.paint.diffusers.test_adapters import FAMILIES, finish, trajectory
 ASKED = [(1, 3, "a cat", 5.0), (2, 4, "two dogs", 1.0), (3, 2, "a red car at night", 2.0)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [name for name, (_, adapter) in FAMILIES.items() if adapter.traceable])
 def test_openvino_paints_what_pytorch_paints_in_any_batch(family: str) -> None:
     pipe, adapter = FAMILIES[family]
     denoiser = adapter(pipe(), family, "tiny")
@@ -44,6 +45,11 @@ def test_balanced_runs_in_openvino_and_paints_the_same_picture_to_the_eye(tmp_pa
     assert quick.used["engine"].startswith("openvino")
     a, b = (torch.tensor(list(painting.picture.tobytes()), dtype=torch.float32) for painting in (exact, quick))
     assert (a - b).abs().mean() < 4
+
+
+def test_a_network_that_openvino_cannot_take_is_said() -> None:
+    with pytest.raises(OutOfRange, match="leave fast off"):
+        fast.speed_up(ZImage(tiny.zimage(), "z-image", "tiny"), "balanced")
 
 
 def test_a_level_that_there_is_not_is_refused_before_the_model_is_read() -> None:

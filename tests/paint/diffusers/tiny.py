@@ -242,6 +242,7 @@ def prior() -> Any:
     """unCLIP's transformer from a text's features to a picture's, and its scheduler."""
     torch.manual_seed(0)
     network = diffusers.PriorTransformer(num_attention_heads=2, attention_head_dim=12, embedding_dim=32, num_layers=1)
+    torch.nn.init.ones_(network.clip_std)
     scheduler = diffusers.UnCLIPScheduler(
         variance_type="fixed_small_log", prediction_type="sample", num_train_timesteps=1000, clip_sample_range=5.0
     )
@@ -342,4 +343,43 @@ def kandinsky() -> Any:
         prior_tokenizer=clip_tokenizer(),
         prior_scheduler=scheduler,
         prior_image_processor=transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=side),
+    )
+
+
+def zimage() -> Any:
+    torch.manual_seed(0)
+    transformer = diffusers.ZImageTransformer2DModel(
+        in_channels=4,
+        dim=32,
+        n_layers=2,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=16,
+        axes_dims=[8, 4, 4],
+        axes_lens=[256, 64, 64],
+    )
+    with torch.no_grad():  # its padding begins empty, in real memory as it was found
+        for parameter in transformer.parameters():
+            if not torch.isfinite(parameter).all() or parameter.abs().max() > 1e3:
+                parameter.zero_()
+        transformer.x_pad_token.zero_()
+        transformer.cap_pad_token.zero_()
+    text = transformers.Qwen3Config(
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=8,
+        vocab_size=300,
+    )
+    words = clip_tokenizer()
+    words.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    return diffusers.ZImagePipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=vae(4, shift_factor=0.06, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=transformers.Qwen3Model(text).eval(),
+        tokenizer=words,
+        transformer=transformer.eval(),
     )

@@ -28,15 +28,19 @@ SIDES = range(32, 2049, 8)
 class DiffusersDenoiser(ABC):
     """A diffusers pipeline's models, in our loop. `pipe` only opens and holds them: its own loop is never run.
 
-    pipelines: the class names of model_index.json that the family serves; network_name: the part that denoises.
+    pipelines: the class names of model_index.json that the family serves; network_name, vae_name: the parts that
+    denoise and that decode; traceable: whether the network is a function of tensors, as OpenVINO wants it.
     """
 
     pipelines: ClassVar[tuple[str, ...]]
     network_name: ClassVar[str] = "transformer"
+    vae_name: ClassVar[str] = "vae"
+    traceable: ClassVar[bool] = True
 
     def __init__(self, pipe: Any, name: str, version: str) -> None:
         self.pipe, self.network = pipe, getattr(pipe, self.network_name)
-        self.device, self.dtype = torch.device(pipe.device), pipe.vae.dtype
+        self.vae = getattr(pipe, self.vae_name)
+        self.device, self.dtype = torch.device(pipe.device), self.network.dtype
         loras = tuple(getattr(self.network, "peft_config", {}))
         self.spec = replace(self.describe(name, version), loras=loras)
         self.engine = f"torch {str(self.dtype).removeprefix('torch.')} {self.device.type}"
@@ -92,12 +96,12 @@ class DiffusersDenoiser(ABC):
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image]) -> Tensor:
         pictures = self.hold(to_array(images)).to(self.dtype) * 2 - 1
-        found = self.pipe.vae.encode(pictures)
+        found = self.vae.encode(pictures)
         return self.to_unit(found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latent).float()
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> list[Image.Image]:
-        pictures = self.pipe.vae.decode(self.from_unit(latents).to(self.dtype)).sample
+        pictures = self.vae.decode(self.from_unit(latents).to(self.dtype)).sample
         return to_pictures((pictures.float() / 2 + 0.5).cpu().numpy())
 
     def preview(self, latents: Tensor) -> list[Image.Image]:
@@ -131,11 +135,11 @@ class DiffusersDenoiser(ABC):
 
     def to_unit(self, latents: Tensor) -> Tensor:
         """The autoencoder's latents -> those that the denoiser knows."""
-        config = self.pipe.vae.config
+        config = self.vae.config
         moved: Tensor = (latents - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
         return moved
 
     def from_unit(self, latents: Tensor) -> Tensor:
-        config = self.pipe.vae.config
+        config = self.vae.config
         moved: Tensor = latents / config.scaling_factor + (getattr(config, "shift_factor", None) or 0.0)
         return moved

@@ -36,6 +36,8 @@ def speed_up(denoiser: DiffusersDenoiser, level: str) -> int | None:
     if level == "off":
         return None
     if denoiser.device.type == "cpu":
+        if not denoiser.traceable:
+            raise OutOfRange(f"{denoiser.spec.name} does not run in OpenVINO: leave fast off on a CPU", param="fast")
         denoiser.network = OpenVinoNetwork(denoiser.network)
         denoiser.engine = f"openvino {fastest_precision()} cpu"
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ class Flux(DiffusersDenoiser):
 
     def describe(self, name: str, version: str) -> DenoiserSpec:
         transformer = self.pipe.transformer.config
-        downscale = 2 ** (len(self.pipe.vae.config.block_out_channels) - 1)
+        downscale = 2 ** (len(self.vae.config.block_out_channels) - 1)
         dev = transformer.guidance_embeds
         return DenoiserSpec(
             name=name,
@@ -45,14 +45,7 @@ class Flux(DiffusersDenoiser):
         return {"states": states, "pooled": pooled, "guidance": scales.float().to(self.device)}
 
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
-        """Shifted by size where the model was trained so: exp(mu), mu linear in the number of patches."""
-        config = self.pipe.scheduler.config
-        if not config.get("use_dynamic_shifting", False):
-            return flow_sigmas(steps, config.shift)
-        patches = width * height / (2 * self.spec.downscale) ** 2
-        few, many = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
-        least, most = config.get("base_shift", 0.5), config.get("max_shift", 1.15)
-        return flow_sigmas(steps, math.exp(least + (most - least) * (patches - few) / (many - few)))
+        return sized_sigmas(steps, width * height / (2 * self.spec.downscale) ** 2, self.pipe.scheduler.config)
 
     def estimate(self, latents: Tensor, sigmas: Tensor, conditioning: Conditioning) -> Tensor:
         """x0 = x - sigma v."""
@@ -75,3 +68,12 @@ class Flux(DiffusersDenoiser):
         """(rows * columns, 3): 0, row and column of each patch."""
         grid = torch.cartesian_prod(torch.arange(1), torch.arange(rows), torch.arange(columns))
         return grid.to(self.device, self.dtype)
+
+
+def sized_sigmas(steps: int, patches: float, config: Any) -> NDArray[np.float32]:
+    """A flow schedule, shifted by size where the model was trained so: exp(mu), mu linear in the number of patches."""
+    if not config.get("use_dynamic_shifting", False):
+        return flow_sigmas(steps, config.shift)
+    few, many = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
+    least, most = config.get("base_shift", 0.5), config.get("max_shift", 1.15)
+    return flow_sigmas(steps, math.exp(least + (most - least) * (patches - few) / (many - few)))

@@ -34,7 +34,7 @@ class StableDiffusion(DiffusersDenoiser):
         if self.predicts not in ("epsilon", "v_prediction"):
             raise ModelNotFound(f"{name} predicts {self.predicts}, which this adapter does not know", param="model")
         turbo = self.spacing == "trailing"  # distilled models visit the last level first, without guidance
-        downscale = 2 ** (len(self.pipe.vae.config.block_out_channels) - 1)
+        downscale = 2 ** (len(self.vae.config.block_out_channels) - 1)
         return DenoiserSpec(
             name=name,
             version=version,
@@ -43,10 +43,13 @@ class StableDiffusion(DiffusersDenoiser):
             noise="sd",
             steps=4 if turbo else self.steps,
             guidance_scale=1.0 if turbo else self.guidance_scale,
-            sides=SIDES,
+            sides=self.sides_of(downscale),
             side=network.sample_size * downscale,
             sampler=self.sampler,
         )
+
+    def sides_of(self, downscale: int) -> range:
+        return SIDES
 
     def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
         states, _ = self.pipe.encode_prompt(list(descriptions), self.device, 1, False)
