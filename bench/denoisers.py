@@ -1,5 +1,6 @@
-"""Models of the field's sizes with random weights: what a guided step costs in diffusers' own pipeline and in our loop at
-each `--fast` level, and how many pictures a second several callers get. Random weights cost what trained ones cost.
+"""Models of the field's sizes with random weights: what a guided step costs in diffusers' own pipeline and in our loop
+at each `--fast` level, and how many pictures a second several callers get. Random weights cost
+what trained ones cost.
 
 python bench/denoisers.py --model sd15 --side 256 --levels off balanced [--clients 1 4] [--json FILE]
 """

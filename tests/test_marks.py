@@ -19,7 +19,7 @@ PAINTING = Painting(
     10,
     3.0,
     {"total": 0.2},
-    {"model": "mini", "version": "0.1", "engine": "test", "teller": "MiniTeller"},
+    {"model": "mini", "version": "0.1", "engine": "test", "teller": "MiniTeller", "sampler": "euler"},
 )
 
 

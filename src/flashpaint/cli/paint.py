@@ -25,7 +25,7 @@ MOST = 64  # pictures of one prompt
 
 
 ADVANCED = "How it is painted"
-MODELS = "With other models (the extra flashpaint[torch], or an endpoint)"
+MODELS = "With other models (see README: With the models you already use)"
 
 
 def paint(

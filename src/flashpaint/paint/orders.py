@@ -7,6 +7,8 @@ from flashpaint.paint.painter import CHOICES, Order, PainterSpec
 from flashpaint.paint.samplers import SAMPLERS
 from flashpaint.request import PaintRequest
 
+SCHEDULES = ("own", "karras")
+
 
 def check(request: PaintRequest, spec: PainterSpec) -> None:
     """Raise SizeUnsupported or OutOfRange where the painter cannot do as the request says."""
@@ -17,6 +19,10 @@ def check(request: PaintRequest, spec: PainterSpec) -> None:
             raise OutOfRange(f"{spec.name} takes no {choice}: leave it out (it heeds {heeded})", param=choice)
     if request.sampler is not None and request.sampler not in SAMPLERS:
         raise OutOfRange(f"there is no sampler {request.sampler!r}: name one of {', '.join(SAMPLERS)}", param="sampler")
+    if request.schedule not in (None, *SCHEDULES):
+        raise OutOfRange(
+            f"there is no schedule {request.schedule!r}: name one of {', '.join(SCHEDULES)}", param="schedule"
+        )
     if request.negative and scale_of(request, spec) == 1:
         raise OutOfRange("a negative prompt works by guidance: give a guidance scale above 1", param="negative")
     for name, _ in request.loras:
