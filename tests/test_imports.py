@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "flashpaint"
 TORCH = {"torch", "transformers", "diffusers"}
 BUILT_ON_TORCH = (
     *("networks", "paint/diffusers", "bench/recipe.py"),
-    *("see/transformers.py", "tell/chat.py", "tell/seq2seq.py"),
+    *("see/transformers.py", "tell/chat.py", "tell/local.py", "tell/prefix.py", "tell/seq2seq.py"),
 )
 GROUND = {"errors", "request"}
 ALLOWED = {

@@ -74,7 +74,8 @@ class Studio:
             painted: Painter = open_mini(folder, threads, precision)
         else:
             painted = open_painter(painter, revision, loras, fast)
-        return cls(open_seer(seer, folder, threads), open_teller(teller, folder, threads), painted)
+        eyes = open_seer(seer, folder, threads)
+        return cls(eyes, open_teller(teller, folder, threads, (eyes.name, eyes.dim)), painted)
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint one picture. Raises RequestInvalid before any work where the painter cannot do as it says."""
@@ -102,7 +103,7 @@ class Studio:
             z = self.seer.see_text([request.prompt for request in requests])
         yield Progress("tell")
         with self._reading, clock("tell"):
-            told = self._tell(requests, self._sights(z))
+            told = self._tell(requests, self._sights(requests, z))
         orders = [self._order(request, words) for request, words in zip(requests, told, strict=True)]
         for order in orders:
             yield Told(order.description)
@@ -134,11 +135,14 @@ class Studio:
                 yield Progress("decode")
                 return step.picture
 
-    def _sights(self, z: NDArray[np.float32]) -> list[Sight]:
+    def _sights(self, requests: Sequence[PaintRequest], z: NDArray[np.float32]) -> list[Sight]:
         if not self.teller.concepts:
             return [Sight(row) for row in z]
         near = self._concepts.near(z, self.teller.concepts)
-        return [Sight(row, concepts=words) for row, words in zip(z, near, strict=True)]
+        return [
+            Sight(row, concepts=words, nearness=self._concepts.nearness(request.prompt, row))
+            for request, row, words in zip(requests, z, near, strict=True)
+        ]
 
     def _tell(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[Telling]:
         """What the teller says; nothing where it is not asked."""

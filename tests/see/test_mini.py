@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
 from flashpaint import PaintRequest, Studio
+from flashpaint.models.folder import ModelFolder
+from flashpaint.see.mini import MiniSeer
+from flashpaint.see.opening import open_seer
+
+
+def test_a_folder_of_minis_type_is_opened_where_it_lies_and_named_by_its_version(model_copy: Path) -> None:
+    seer = open_seer(model_copy, ModelFolder.open("mini"))
+    assert isinstance(seer, MiniSeer)
+    assert seer.name.startswith("mini ")
 
 
 def test_features_are_unit_vectors_and_do_not_depend_on_their_batch(studio: Studio) -> None:

@@ -14,6 +14,7 @@ pytest.importorskip("transformers", reason="the extra: pip install -e '.[torch]'
 import torch
 import transformers
 from PIL import Image
+from safetensors.torch import load, save_file
 
 from flashpaint.errors import ModelDamaged, ModelNotFound
 from flashpaint.models.folder import ModelFolder
@@ -31,18 +32,32 @@ def save(kind: str, folder: Path) -> Path:
     configs: dict[str, Any] = {
         "clip": transformers.CLIPConfig(text_config=TEXT, vision_config=PICTURE, projection_dim=16),
         "siglip": transformers.SiglipConfig(text_config={**TEXT, "projection_size": 32}, vision_config=PICTURE),
+        "siglip2": transformers.Siglip2Config(
+            text_config={**TEXT, "projection_size": 32},
+            vision_config={**SMALL, "patch_size": 8, "num_patches": 16},
+        ),
         "chinese_clip": transformers.ChineseCLIPConfig(text_config=TEXT, vision_config=PICTURE, projection_dim=16),
+        "altclip": transformers.AltCLIPConfig(
+            text_config={**TEXT, "project_dim": 16, "max_position_embeddings": 22, "pad_token_id": 1},
+            vision_config=PICTURE,
+            projection_dim=16,
+        ),
     }
     transformers.AutoModel.from_config(configs[kind]).save_pretrained(folder)
     words = tiny.clip_tokenizer()
     words.model_max_length = 20
     words.save_pretrained(folder)
     side = {"height": 32, "width": 32}
-    transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=side).save_pretrained(folder)
+    eyes: Any = (
+        transformers.Siglip2ImageProcessor(patch_size=8, max_num_patches=16)
+        if kind == "siglip2"
+        else transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=side)
+    )
+    eyes.save_pretrained(folder)
     return folder
 
 
-@pytest.fixture(params=["clip", "siglip", "chinese_clip"])
+@pytest.fixture(params=["clip", "siglip", "siglip2", "chinese_clip", "altclip"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return save(request.param, tmp_path / request.param)
 
@@ -55,11 +70,13 @@ def test_features_are_those_of_transformers_and_of_length_one(folder: Path) -> N
     assert z.shape == v.shape == (2, seer.dim)
     assert np.linalg.norm(z, axis=1) == pytest.approx(1)
     assert np.linalg.norm(v, axis=1) == pytest.approx(1)
-    read = seer.words(texts[:1], padding=seer.padding, max_length=20, return_tensors="pt")
+    read = seer.words(texts[:1], padding=seer.padding, truncation=True, max_length=20, return_tensors="pt")
     with torch.no_grad():
-        theirs = seer.model.get_text_features(**read)
-    theirs = getattr(theirs, "pooler_output", theirs)[0]
-    assert z[0] == pytest.approx((theirs / theirs.norm()).numpy(), abs=1e-5)
+        said = seer.model.get_text_features(**read)
+        seen = seer.model.get_image_features(**seer.eyes(images=pictures[:1], return_tensors="pt"))
+    for ours, theirs in ((z, said), (v, seen)):
+        theirs = getattr(theirs, "pooler_output", theirs)[0]
+        assert ours[0] == pytest.approx((theirs / theirs.norm()).numpy(), abs=1e-5)
 
 
 def test_features_do_not_depend_on_their_batch(folder: Path) -> None:
@@ -90,7 +107,10 @@ def test_folders_that_are_none_are_refused_before_weights_are_read(tmp_path: Pat
     weights.rename(whole / "pytorch_model.bin")
     with pytest.raises(ModelDamaged, match="pickled"):
         TransformersSeer(whole)
-    (whole / "model.safetensors").write_bytes(held)
+    tower = {name: value for name, value in load(held).items() if name.startswith("text")}
+    save_file(tower, whole / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelDamaged, match="it lacks"):
+        TransformersSeer(whole)
     (whole / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ModelNotFound, match="does not see"):
         TransformersSeer(whole)

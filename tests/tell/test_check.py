@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flashpaint.tell.check import bare, checked
+from flashpaint.tell.check import bare, checked, latin
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,9 @@ def test_wrapping_is_taken_off(said: str) -> None:
         ("cats in space", "two cats in space", "lost the number 2"),
         ("cats in space", "太空中的三只猫", "lost the number 3"),
         ("a cat called tom", "a cat called Wilhelmina and Tom", "lost the name wilhelmina"),
-        ("I cannot help with that request", "a castle at night", "lost what was asked for"),
+        ("I cannot help with that request", "a castle at night", "talks instead"),
+        ("I'm sorry, I can't help with that", "太空中的一只猫", "talks instead"),
+        ("it is a lovely day", "a castle at night", "lost what was asked for"),
     ],
 )
 def test_what_may_not_be_painted_from_is_left_out_and_why_is_said(said: str, prompt: str, why: str) -> None:
@@ -64,15 +66,37 @@ def test_what_says_the_same_is_kept(said: str, prompt: str) -> None:
     assert checked(said, prompt).description == said
 
 
-@given(st.text(max_size=300), st.text(max_size=80))
-def test_it_never_raises_and_what_it_keeps_is_one_short_line_that_it_keeps_again(said: str, prompt: str) -> None:
-    kept = checked(said, prompt)
+def test_other_words_are_kept_where_clip_says_that_they_mean_the_same() -> None:
+    said, prompt = "a cat in space", "kitty floating in outer space"
+    assert checked(said, prompt).description == ""
+    assert checked(said, prompt, lambda _: 0.99).description == said
+    assert checked(said, prompt, lambda _: 0.5).description == ""
+
+
+def test_a_translation_that_clip_finds_far_from_its_prompt_is_left_out() -> None:
+    assert checked("a bus in the city", "太空中的一只猫").description
+    assert "something else" in checked("a bus in the city", "太空中的一只猫", lambda _: 0.5).note
+    assert checked("a cat in space", "太空中的一只猫", lambda _: 0.99).description
+
+
+def test_what_clip_says_buys_no_lost_number_or_name() -> None:
+    assert "number 3" in checked("cats in space", "太空中的三只猫", lambda _: 1.0).note
+    assert "name" in checked("a portrait of a woman", "portrait of Ada Lovelace", lambda _: 1.0).note
+
+
+@given(st.text(max_size=300), st.text(max_size=80), st.none() | st.floats(0, 1))
+def test_it_never_raises_and_what_it_keeps_is_one_short_line_that_it_keeps_again(
+    said: str, prompt: str, near: float | None
+) -> None:
+    nearness = None if near is None else lambda _: near
+    kept = checked(said, prompt, nearness)
     if not kept.description:
         assert kept.note
         return
-    assert "\n" not in kept.description
+    assert len(kept.description.splitlines()) == 1
     assert len(kept.description.split()) <= 50
-    assert checked(kept.description, prompt) == kept
+    assert latin(kept.description) >= 0.9
+    assert checked(kept.description, prompt, nearness) == kept
 
 
 @given(st.text(max_size=200))

@@ -23,7 +23,10 @@ SIGHT = Sight(np.zeros(4, np.float32), ("a cat on the moon",), ("cat", "space"))
 
 
 class Server(ThreadingHTTPServer):
-    """answers: what each call gets in turn, the last one for ever: a description, raw bytes, a status, or seconds."""
+    """answers: what each call gets in turn, the last one for ever: a description, raw bytes, a status, or seconds.
+
+    plain: knows no field beyond OpenAI's. drips: sends its answer a byte at a time.
+    """
 
     daemon_threads = True
 
@@ -31,6 +34,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: list[Any] = ["a cat in space"]
         self.asked: list[dict[str, Any]] = []
+        self.plain = self.drips = False
 
     @property
     def url(self) -> str:
@@ -47,6 +51,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(answer)
             answer = "a cat in space"
         status = answer if isinstance(answer, int) else 200
+        if server.plain and "chat_template_kwargs" in body:
+            status = 400
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
         said = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
         content = (
@@ -55,8 +61,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        if status == 429:
+            self.send_header("Retry-After", "60")
         self.end_headers()
-        self.wfile.write(content)
+        for k in range(len(content)) if server.drips else ():
+            self.wfile.write(content[k : k + 1])
+            self.wfile.flush()
+            time.sleep(0.1)
+        self.wfile.write(b"" if server.drips else content)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -116,6 +128,34 @@ def test_a_slow_endpoint_is_not_waited_for_and_after_two_failures_it_rests(serve
     assert len(server.asked) == 2
     server.answers, now[0] = ["a cat"], 131.0
     assert teller.tell(["a cat"], [SIGHT])[0].description == "a cat"
+
+
+@pytest.mark.parametrize("drips", [True, False])
+def test_neither_drops_of_an_answer_nor_a_server_that_says_wait_a_minute_hold_a_picture_up(
+    server: Server, drips: bool
+) -> None:
+    server.drips, server.answers = drips, ["a cat"] if drips else [429]
+    started = time.perf_counter()
+    (telling,) = EndpointTeller(server.url, "m", timeout_s=0.4, retries=1 - drips).tell(["a cat"], [SIGHT])
+    assert time.perf_counter() - started < 2
+    assert "in time" in telling.note
+
+
+def test_of_many_prompts_only_the_first_wait_for_an_endpoint_that_is_stuck(server: Server) -> None:
+    server.answers = [3.0]
+    started = time.perf_counter()
+    told = EndpointTeller(server.url, "m", timeout_s=0.3, retries=0, together=2).tell(["a cat"] * 40, [SIGHT] * 40)
+    assert time.perf_counter() - started < 2
+    assert len(told) == 40
+    assert sum("rests" in telling.note for telling in told) >= 36
+
+
+def test_an_endpoint_that_knows_no_wish_for_silence_is_asked_without_it_from_then_on(server: Server) -> None:
+    server.plain = True
+    teller = EndpointTeller(server.url, "m")
+    for _ in range(2):
+        assert teller.tell(["a cat in space"], [SIGHT])[0].description == "a cat in space"
+    assert ["chat_template_kwargs" in asked for asked in server.asked] == [True, False, False]
 
 
 def test_painting_goes_on_when_the_endpoint_is_down() -> None:

@@ -13,11 +13,13 @@ pytest.importorskip("transformers", reason="the extra: pip install -e '.[torch]'
 import tokenizers
 import torch
 import transformers
+from safetensors.torch import load, save_file
 
 from flashpaint import PaintRequest, Studio
-from flashpaint.errors import ModelDamaged, ModelNotFound
+from flashpaint.errors import ModelDamaged, ModelNotFound, OutOfRange
 from flashpaint.models.folder import ModelFolder
 from flashpaint.tell.chat import ChatTeller
+from flashpaint.tell.mini import MiniTeller
 from flashpaint.tell.opening import SilentTeller, open_teller
 from flashpaint.tell.seq2seq import CTranslate2Engine, Seq2SeqTeller, TransformersEngine
 from flashpaint.tell.teller import Sight
@@ -77,8 +79,10 @@ def save(kind: str, folder: Path) -> Path:
         ),
     }[kind]()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
             parameter.mul_(3)  # from a small start all tokens are as likely, and beams differ by rounding
+            if "encoder_attn." in name or "EncDecAttention." in name:
+                parameter.mul_(10)  # else what is read hardly matters for what is said
     model.save_pretrained(folder)
     words().save_pretrained(folder)
     return folder
@@ -96,13 +100,14 @@ def test_beams_in_ctranslate2_find_what_transformers_finds(
     lines = [teller.words(text).input_ids for text in prompts]
     oracle = TransformersEngine(folder)
 
-    def same(beams: int) -> int:
-        """How many are told alike; transformers' longest counts the start token."""
-        pairs = zip(teller.engine.generate(lines, beams, 20), oracle.generate(lines, beams, 21), strict=True)
-        told = [[teller.words.decode(ids, skip_special_tokens=True) for ids in pair] for pair in pairs]
-        return sum(ours == theirs for ours, theirs in told)
+    def told(engine: CTranslate2Engine | TransformersEngine, beams: int, longest: int) -> list[str]:
+        said = engine.generate(lines, beams, longest)
+        return [teller.words.decode(ids, skip_special_tokens=True) for ids in said]
 
-    assert same(1) == same(5) == len(prompts)
+    for beams in (1, 5):
+        ours, theirs = told(teller.engine, beams, 20), told(oracle, beams, 21)  # theirs counts the start token
+        assert ours == theirs
+        assert len(set(ours)) == len(prompts)
     assert len(list((tmp_path / "cache" / "ctranslate2").iterdir())) == 1
     before = next((tmp_path / "cache" / "ctranslate2").glob("*/model.bin")).stat().st_mtime_ns
     Seq2SeqTeller(folder, compute="float32")
@@ -117,7 +122,7 @@ def test_a_model_that_babbles_never_gets_into_a_picture(tmp_path: Path) -> None:
 
 
 def test_what_ctranslate2_cannot_take_runs_in_transformers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flashpaint.tell.seq2seq.cache_folder", lambda: None)
+    monkeypatch.setattr("flashpaint.tell.converted.cache_folder", lambda: None)
     teller = Seq2SeqTeller(save("bart", tmp_path / "bart"))
     assert isinstance(teller.engine, TransformersEngine)
     assert len(teller.tell(["a cat", "a dog"], [SIGHT] * 2)) == 2
@@ -133,6 +138,44 @@ def test_a_chat_model_reads_its_own_form_of_the_request(tmp_path: Path) -> None:
     assert text.endswith("[assistant]")
     assert "a cat on the moon" in text
     assert len(teller.tell(["a cat", "two dogs"], [SIGHT] * 2)) == 2
+
+
+def test_a_chat_form_without_a_system_reads_the_instruction_in_the_users_turn(tmp_path: Path) -> None:
+    teller = ChatTeller(save("qwen", tmp_path / "qwen"))
+    teller.words.chat_template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+    )
+    assert teller.text_of("a cat", SIGHT).startswith("[user]You write")
+
+
+def test_a_request_longer_than_the_model_reads_is_not_told(tmp_path: Path) -> None:
+    teller = ChatTeller(save("qwen", tmp_path / "qwen"))
+    teller.positions = 200
+    assert "200" not in teller.one("a cat", SIGHT).description
+    assert "reads 120" in teller.one("a cat", SIGHT).note
+
+
+def test_weights_that_are_torn_or_not_all_there_are_refused(tmp_path: Path) -> None:
+    for kind in ("t5", "qwen"):
+        folder = save(kind, tmp_path / kind)
+        weights = folder / "model.safetensors"
+        held = weights.read_bytes()
+        first = dict(list(load(held).items())[:3])
+        save_file(first, weights, {"format": "pt"})
+        with pytest.raises(ModelDamaged, match="it lacks"):
+            open_teller(folder, ModelFolder.open("mini"))
+        weights.write_bytes(held[:900])
+        with pytest.raises(ModelDamaged, match="cannot be opened"):
+            open_teller(folder, ModelFolder.open("mini"))
+
+
+def test_a_folder_of_minis_type_tells_to_its_own_clip_only(model_copy: Path) -> None:
+    mini = ModelFolder.open("mini")
+    name = f"mini {mini.manifest.version}"
+    assert isinstance(open_teller(model_copy, mini, seen=(name, 256)), MiniTeller)
+    with pytest.raises(OutOfRange, match="its own clip"):
+        open_teller(model_copy, mini, seen=("clip-vit-base-patch32", 512))
 
 
 def test_folders_that_are_no_language_model_are_refused(tmp_path: Path) -> None:

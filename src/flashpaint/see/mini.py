@@ -21,6 +21,10 @@ class MiniSeer:
         self._text = open_graph(folder.file("clip_text.onnx"), threads)
 
     @property
+    def name(self) -> str:
+        return f"{self._folder.manifest.name} {self._folder.manifest.version}"
+
+    @property
     def dim(self) -> int:
         return self._shape.dim
 

@@ -11,9 +11,12 @@ from flashpaint.see.seer import Seer
 
 
 def open_seer(seer: str | Path, folder: ModelFolder, threads: int | None = None) -> Seer:
-    """ "mini" for the model folder's own clip, or one of the field: a folder, an added model or a hub's owner/name."""
+    """ "mini" for the model folder's own clip, another folder of mini's type, or a clip of the field: a transformers
+    folder, an added model or a hub's owner/name, both with @revision if need be."""
     if str(seer) == "mini":
         return MiniSeer(folder, threads)
+    if (Path(seer) / "manifest.json").is_file():
+        return MiniSeer(ModelFolder.open(seer), threads)
     try:
         from flashpaint.see.transformers import TransformersSeer
     except ImportError as missing:

@@ -11,7 +11,13 @@ from PIL import Image
 
 
 class Seer(Protocol):
-    """Texts and pictures in the space they share. All features are L2-normalised, so a dot product is a cosine."""
+    """Texts and pictures in the space they share. All features are L2-normalised, so a dot product is a cosine.
+
+    name: of the model and its version; features of one name are comparable, those of two are not.
+    """
+
+    @property
+    def name(self) -> str: ...
 
     @property
     def dim(self) -> int: ...

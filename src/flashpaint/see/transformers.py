@@ -34,13 +34,13 @@ class TransformersSeer:
             )
         self.name, self.batch = folder.name, batch
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model: Any = opening(folder, lambda: auto.AutoModel.from_pretrained(folder, use_safetensors=True, **LOCAL))
-        self.model = self.model.to(self.device).eval()
+        self.model: Any = opening(folder, lambda: whole_model(folder)).to(self.device).eval()
         self.words: Any = opening(folder, lambda: auto.AutoTokenizer.from_pretrained(folder, **LOCAL))
         self.eyes: Any = opening(folder, lambda: auto.AutoImageProcessor.from_pretrained(folder, **LOCAL))
         text = self.model.config.text_config
         # RoBERTa's positions begin after the padding's
-        self.context = text.max_position_embeddings - (2 if text.model_type.startswith("altclip") else 0)
+        positions = text.max_position_embeddings - (2 if text.model_type.startswith("altclip") else 0)
+        self.context = min(positions, self.words.model_max_length)
         # SigLIP was trained on texts that fill its context
         self.padding = "max_length" if config["model_type"].startswith("siglip") else True
         self.dim: int = self.see_text(["a"]).shape[1]
@@ -74,6 +74,16 @@ class TransformersSeer:
             return ()
         unread = self.words.decode(ids[limit:]).strip()
         return (f"{self.name} reads the first {limit} of {len(ids)} tokens: it did not read “{unread}”",)
+
+
+def whole_model(folder: Path) -> Any:
+    """In float32, in which features are compared. transformers fills what a file lacks with chance: refused here."""
+    model, found = auto.AutoModel.from_pretrained(
+        folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **LOCAL
+    )
+    if found["missing_keys"]:
+        raise ValueError(f"it lacks {min(found['missing_keys'])} and {len(found['missing_keys']) - 1} other weights")
+    return model
 
 
 def unit(rows: Sequence[Any]) -> NDArray[np.float32]:

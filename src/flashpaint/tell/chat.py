@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-import transformers
 
-from flashpaint.models.transformers_folder import find_transformers, opening
+from flashpaint.models.transformers_folder import find_transformers
 from flashpaint.tell.check import checked
-from flashpaint.tell.instruction import INSTRUCTION, request_of
+from flashpaint.tell.instruction import messages_of, plain_of
+from flashpaint.tell.local import auto, open_model, open_words
 from flashpaint.tell.teller import Sight, Telling
 
-auto: Any = transformers  # its Auto classes are typed for no caller
 TOKENS = 80  # fifty English words
 
 
@@ -24,37 +22,48 @@ class ChatTeller:
     concepts = 5
 
     def __init__(self, model: str | Path) -> None:
-        folder, _ = find_transformers(model)
+        folder, config = find_transformers(model)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        self.words = opening(folder, lambda: auto.AutoTokenizer.from_pretrained(folder, **local))
-        self.model = opening(
-            folder,
-            lambda: auto.AutoModelForCausalLM.from_pretrained(
-                folder, use_safetensors=True, dtype=torch.float32 if device == "cpu" else torch.bfloat16, **local
-            ),
-        ).to(device)
+        self.words = open_words(folder)
+        dtype = torch.float32 if device == "cpu" else torch.bfloat16
+        self.model = open_model(folder, auto.AutoModelForCausalLM, dtype).to(device)
+        self.positions = config.get("max_position_embeddings") or config.get("n_positions")
 
     @torch.no_grad()
     def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
         return [self.one(prompt, sight) for prompt, sight in zip(prompts, sights, strict=True)]
 
     def one(self, prompt: str, sight: Sight) -> Telling:
-        ids = self.words(self.text_of(prompt, sight), return_tensors="pt", add_special_tokens=False).to(
-            self.model.device
-        )
+        text = self.text_of(prompt, sight)
+        # a chat form writes its own special tokens
+        own = not self.words.chat_template
+        read = self.words(text, return_tensors="pt", add_special_tokens=own).to(self.model.device)
+        length = read["input_ids"].shape[1]
+        if self.positions and length + TOKENS > self.positions:
+            why = f"the request is {length} tokens long, and the language model reads {self.positions - TOKENS}"
+            return Telling("", f"{why}: the prompt itself is painted")
         padding = self.words.pad_token_id if self.words.pad_token_id is not None else self.words.eos_token_id
-        said = self.model.generate(**ids, max_new_tokens=TOKENS, do_sample=False, pad_token_id=padding)
-        return checked(self.words.decode(said[0, ids["input_ids"].shape[1] :], skip_special_tokens=True), prompt)
+        said = self.model.generate(
+            input_ids=read["input_ids"],
+            attention_mask=read["attention_mask"],
+            max_new_tokens=TOKENS,
+            do_sample=False,
+            pad_token_id=padding,
+        )
+        return checked(self.words.decode(said[0, length:], skip_special_tokens=True), prompt, sight.nearness)
 
     def text_of(self, prompt: str, sight: Sight) -> str:
         """In the model's own chat form, without its thinking aloud; as plain text where it has no such form."""
         if not self.words.chat_template:
-            return f"{INSTRUCTION}\n\n{request_of(prompt, sight)}\nDescription:"
-        messages = [
-            {"role": "system", "content": INSTRUCTION},
-            {"role": "user", "content": request_of(prompt, sight)},
-        ]
+            return plain_of(prompt, sight)
+        from jinja2 import TemplateError
+
+        try:
+            return self._as_chat(messages_of(prompt, sight))
+        except TemplateError:  # some forms have no system's turn
+            return self._as_chat(messages_of(prompt, sight, system=False))
+
+    def _as_chat(self, messages: list[dict[str, str]]) -> str:
         return str(
             self.words.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, enable_thinking=False)
         )

@@ -1,18 +1,24 @@
 """Whether a description may be painted from: one line of English, short, and still about what was asked.
 
-Rules, no model: what fails is left out and the prompt painted instead, so they may be strict.
+Rules, no model: what fails is left out and the prompt painted instead, so they may be strict. Where clip can say how
+near a description lies to its prompt, it is asked for what words cannot tell: other words, another language.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from flashpaint.tell.teller import Telling
 
 WORDS = 50
 KEPT = 0.5  # of the prompt's content words, so many must be in the description
 LATIN = 0.9  # of the letters of what counts as English
+# nearer to the prompt than so many everyday words: by mini's clip, on 600 held-out scenes, so are all right descriptions
+# of English and Chinese prompts, 98 % of those of unseen Chinese phrasings, and 17 to 19 % of those of another scene;
+# 0.95 would keep 96 % of the unseen ones and 10 to 11 % of the wrong
+NEAR = 0.9
 
 STOP = frozenset(
     """a an the of in on at to for with and or by from as is are be it its this that these those me my your some any one
@@ -25,14 +31,15 @@ COUNTS = {
     "两": 2,
     "俩": 2,
 }
-PREAMBLE = r"^(here is|here's)?\s*(the |a )?(canonical )?(description|caption|answer)( is)?\s*:\s*"
+PREAMBLE = r"^(here is|here's)?\s*(the |a )?(canonical )?(description|caption|answer|output)( is)?\s*:\s*"
+TALK = re.compile(r"(i|i[’']m|sorry|unfortunately|as an ai)\b", re.IGNORECASE)
 MEASURES = "只个条匹头辆棵朵座架颗把位本艘群片"
 
 
-def checked(said: str, prompt: str) -> Telling:
-    """The description without its wrapping, or nothing and why."""
+def checked(said: str, prompt: str, nearness: Callable[[str], float] | None = None) -> Telling:
+    """The description without its wrapping, or nothing and why. nearness: as in Sight."""
     description = bare(said)
-    fault = fault_of(description, prompt)
+    fault = fault_of(description) or departure(description, prompt, nearness)
     if fault:
         return Telling("", f"the language model's description was left out: it {fault}; the prompt itself is painted")
     return Telling(description)
@@ -55,8 +62,8 @@ def unwrapped(line: str) -> str:
     return line.strip().strip("\"'“”‘’「」").strip().removesuffix(".").strip()
 
 
-def fault_of(description: str, prompt: str) -> str:
-    """What is wrong with it, as the end of a sentence about it; "" where nothing is."""
+def fault_of(description: str) -> str:
+    """What is wrong with it as it stands, as the end of a sentence about it; "" where nothing is."""
     count = len(description.split())
     if not count:
         return "says nothing"
@@ -64,19 +71,26 @@ def fault_of(description: str, prompt: str) -> str:
         return f"has {count} words where {WORDS} are enough"
     if latin(description) < LATIN or any(unicodedata.category(c) in ("Cc", "Cs", "Co") for c in description):
         return "is not English"
+    return ""
+
+
+def departure(description: str, prompt: str, nearness: Callable[[str], float] | None) -> str:
+    """Where it leaves what was asked for, in the same form."""
+    if TALK.match(description) and not TALK.match(prompt):
+        return "talks instead of describing"
     missing = counts_of(prompt) - counts_of(description)
     if missing:
         return f"lost the number {min(missing)}"
-    if latin(prompt) < LATIN:
-        return ""  # its words cannot be compared; only a model could say more
+    if latin(prompt) < LATIN:  # its words cannot be compared
+        return "is about something else" if nearness and nearness(description) < NEAR else ""
     said = {stem(word) for word in words_of(description)}
     lost = [name for name in names_of(prompt) if stem(name) not in said]
     if lost:
         return f"lost the name {lost[0]}"
     asked = {stem(word) for word in words_of(prompt) if word not in STOP and word not in COUNTS and not word.isdigit()}
-    if asked and len(asked & said) < KEPT * len(asked):
-        return f"lost what was asked for ({', '.join(sorted(asked - said)[:3])})"
-    return ""
+    if len(asked & said) >= KEPT * len(asked) or (nearness and nearness(description) >= NEAR):
+        return ""  # "a cat in space" says "kitty floating in outer space" with one of its words
+    return f"lost what was asked for ({', '.join(sorted(asked - said)[:3])})"
 
 
 def latin(text: str) -> float:

@@ -23,6 +23,18 @@ def request_of(prompt: str, sight: Sight) -> str:
     return "\n".join(lines)
 
 
+def messages_of(prompt: str, sight: Sight, system: bool = True) -> list[dict[str, str]]:
+    """A chat's turns; the instruction within the user's where a model knows no system."""
+    if not system:
+        return [{"role": "user", "content": f"{INSTRUCTION}\n\n{request_of(prompt, sight)}"}]
+    return [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": request_of(prompt, sight)}]
+
+
+def plain_of(prompt: str, sight: Sight) -> str:
+    """For models that only go on with a text."""
+    return f"{INSTRUCTION}\n\n{request_of(prompt, sight)}\nDescription:"
+
+
 def source_of(prompt: str, sight: Sight) -> str:
     """What an encoder reads: a task prefix as T5 was trained with (Raffel et al. 2020, section 3.1), then the same."""
     parts = [f"describe the picture: {prompt}"]

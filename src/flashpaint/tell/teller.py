@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,12 +15,14 @@ class Sight:
     """What the teller is shown beside the prompt.
 
     z: (dim,) float32, the prompt's features; neighbours: descriptions of the nearest pictures; concepts: the words that
-    clip finds nearest to the prompt, nearest first.
+    clip finds nearest to the prompt, nearest first; nearness: of any text to z, as the share of everyday words that lie
+    farther from it, None where clip cannot say.
     """
 
     z: NDArray[np.float32]
     neighbours: tuple[str, ...] = ()
     concepts: tuple[str, ...] = ()
+    nearness: Callable[[str], float] | None = None
 
 
 @dataclass(frozen=True)
