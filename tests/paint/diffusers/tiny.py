@@ -173,7 +173,7 @@ def pixart() -> Any:
     )
 
 
-def sana() -> Any:
+def sana(sprint: bool = False) -> Any:
     torch.manual_seed(0)
     transformer = diffusers.SanaTransformer2DModel(
         patch_size=1,
@@ -187,6 +187,7 @@ def sana() -> Any:
         cross_attention_dim=8,
         caption_channels=8,
         sample_size=16,
+        guidance_embeds=sprint,
     )
     autoencoder = diffusers.AutoencoderDC(
         in_channels=3,
@@ -215,12 +216,13 @@ def sana() -> Any:
         num_key_value_heads=2,
         vocab_size=300,
     )
-    return diffusers.SanaPipeline(
+    pipe = diffusers.SanaSprintPipeline if sprint else diffusers.SanaPipeline
+    return pipe(
         tokenizer=clip_tokenizer(),
         text_encoder=transformers.Gemma2Model(text).eval(),
         vae=autoencoder.eval(),
         transformer=transformer.eval(),
-        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        scheduler=diffusers.SCMScheduler() if sprint else diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
     )
 
 
@@ -365,21 +367,84 @@ def zimage() -> Any:
                 parameter.zero_()
         transformer.x_pad_token.zero_()
         transformer.cap_pad_token.zero_()
-    text = transformers.Qwen3Config(
+    return diffusers.ZImagePipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=vae(4, shift_factor=0.06, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=transformers.Qwen3Model(qwen3(layers=2)).eval(),
+        tokenizer=chat_tokenizer(),
+        transformer=transformer.eval(),
+    )
+
+
+def qwen3(layers: int) -> Any:
+    return transformers.Qwen3Config(
         hidden_size=16,
         intermediate_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         num_key_value_heads=2,
         head_dim=8,
         vocab_size=300,
     )
+
+
+def chat_tokenizer() -> Any:
     words = clip_tokenizer()
-    words.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
-    return diffusers.ZImagePipeline(
-        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=vae(4, shift_factor=0.06, use_quant_conv=False, use_post_quant_conv=False),
-        text_encoder=transformers.Qwen3Model(text).eval(),
-        tokenizer=words,
-        transformer=transformer.eval(),
+    words.chat_template = "{% for m in messages %}user:{{ m.content }}{% endfor %}"
+    return words
+
+
+def flux2_parts(dev: bool) -> dict[str, Any]:
+    torch.manual_seed(0)
+    transformer = diffusers.Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=48,
+        timestep_guidance_channels=32,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=dev,
     )
+    autoencoder = diffusers.AutoencoderKLFlux2(
+        block_out_channels=(8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+        norm_num_groups=4,
+    )
+    torch.nn.init.uniform_(autoencoder.bn.running_mean, -1, 1)
+    torch.nn.init.uniform_(autoencoder.bn.running_var, 0.5, 2)
+    return {
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        "vae": autoencoder.eval(),
+        "transformer": transformer.eval(),
+    }
+
+
+def flux2_klein(distilled: bool) -> Any:
+    """The text encoder has as many layers as the pipeline looks into."""
+    parts = flux2_parts(dev=False)
+    torch.manual_seed(0)
+    text_encoder = transformers.Qwen3ForCausalLM(qwen3(layers=27)).eval()
+    pipe = diffusers.Flux2KleinPipeline(
+        **parts, text_encoder=text_encoder, tokenizer=chat_tokenizer(), is_distilled=distilled
+    )
+    pipe.default_sample_size = 16
+    return pipe
+
+
+def flux2_dev() -> Any:
+    """Its text is read by 24 billion parameters of another family: here each letter is a row of a table."""
+    pipe = diffusers.Flux2Pipeline(**flux2_parts(dev=True), text_encoder=None, tokenizer=None)
+    pipe.default_sample_size = 16
+    table = torch.randn(128, 48, generator=torch.Generator().manual_seed(0))
+
+    def encode_prompt(prompt: Any, **_: Any) -> Any:
+        texts = [prompt] if isinstance(prompt, str) else prompt
+        states = table[torch.tensor([[ord(letter) for letter in text.ljust(32)] for text in texts])]
+        return states, pipe._prepare_text_ids(states)
+
+    pipe.encode_prompt = encode_prompt
+    return pipe

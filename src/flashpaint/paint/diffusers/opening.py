@@ -16,18 +16,21 @@ from flashpaint.models.registry import record_of
 from flashpaint.models.wanted import PICKLES, variant_of
 from flashpaint.paint.diffusers.adapter import DiffusersDenoiser
 from flashpaint.paint.diffusers.flux import Flux
+from flashpaint.paint.diffusers.flux2 import Flux2
 from flashpaint.paint.diffusers.kandinsky import Kandinsky
+from flashpaint.paint.diffusers.karlo import Karlo
 from flashpaint.paint.diffusers.loras import load_loras
 from flashpaint.paint.diffusers.pixart import PixArt
 from flashpaint.paint.diffusers.sana import Sana
+from flashpaint.paint.diffusers.sana_sprint import SanaSprint
 from flashpaint.paint.diffusers.sd import StableDiffusion
 from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
 from flashpaint.paint.diffusers.whole import WholePipeline, paints_texts
 from flashpaint.paint.diffusers.zimage import ZImage
 
 FAMILIES: tuple[type[DiffusersDenoiser], ...] = (
-    *(StableDiffusion, StableDiffusionXL, PixArt, Sana, Flux),
-    *(ZImage, Kandinsky),
+    *(StableDiffusion, StableDiffusionXL, PixArt, Sana, SanaSprint),
+    *(Flux, Flux2, ZImage, Kandinsky, Karlo),
 )
 ADAPTERS = {pipeline: family for family in FAMILIES for pipeline in family.pipelines}
 TRUSTED = ("diffusers", "transformers", "deprecated")  # diffusers keeps its older pipelines' parts under "deprecated"

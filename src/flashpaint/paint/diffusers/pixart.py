@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from flashpaint.paint.denoiser import Conditioning
 from flashpaint.paint.diffusers.sd import StableDiffusion
+
+CONTEXT = 300  # tokens of text, as the pipeline reads them
 
 
 class PixArt(StableDiffusion):
@@ -21,6 +23,9 @@ class PixArt(StableDiffusion):
     def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
         states, mask, _, _ = self.pipe.encode_prompt(list(descriptions), False, device=self.device)
         return {"states": states, "mask": mask}
+
+    def context(self, tokenizer: Any) -> int:
+        return CONTEXT
 
     def predict(self, latents: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         """Its eps; the learned variance beside it is not used."""

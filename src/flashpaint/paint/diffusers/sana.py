@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
 from flashpaint.paint.schedule import flow_sigmas
+
+ROOM = 298  # tokens of a description
 
 
 class Sana(DiffusersDenoiser):
@@ -51,6 +53,10 @@ class Sana(DiffusersDenoiser):
         )
         return {"states": states, "mask": mask}
 
+    def context(self, tokenizer: Any) -> int:
+        """The pipeline makes room for this many behind the instruction."""
+        return ROOM + int(tokenizer.num_special_tokens_to_add())
+
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         return flow_sigmas(steps, self.spec.shift)
 
@@ -61,6 +67,10 @@ class Sana(DiffusersDenoiser):
             latents.to(self.dtype),
             encoder_hidden_states=arrays["states"].to(self.dtype),
             encoder_attention_mask=arrays["mask"],
-            timestep=1000 * sigmas.flatten() * self.network.config.timestep_scale,
+            **self.told(sigmas, conditioning),
         ).sample.float()
         return latents - sigmas * velocity[:, : self.spec.latent_channels]
+
+    def told(self, sigmas: Tensor, conditioning: Conditioning) -> dict[str, Any]:
+        """What the network reads beside latents and text."""
+        return {"timestep": 1000 * sigmas.flatten() * self.network.config.timestep_scale}

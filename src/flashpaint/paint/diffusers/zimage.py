@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 from flashpaint.paint.diffusers.adapter import SIDES, DiffusersDenoiser
+from flashpaint.paint.diffusers.chat import tokens_before
 from flashpaint.paint.diffusers.flux import sized_sigmas
 
 CONTEXT = 512  # tokens of text, as the pipeline reads them
@@ -48,6 +49,9 @@ class ZImage(DiffusersDenoiser):
         room = CONTEXT - padded.shape[1]
         lengths = torch.tensor([len(row) for row in states])
         return {"states": torch.nn.functional.pad(padded, (0, 0, 0, room)), "length": lengths}
+
+    def context(self, tokenizer: Any) -> int:
+        return CONTEXT - tokens_before(tokenizer)
 
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         return sized_sigmas(steps, width * height / (2 * self.spec.downscale) ** 2, self.pipe.scheduler.config)
