@@ -15,9 +15,9 @@ from flashpaint.tell.teller import Telling
 WORDS = 50
 KEPT = 0.5  # of the prompt's content words, so many must be in the description
 LATIN = 0.9  # of the letters of what counts as English
-# nearer to the prompt than so many everyday words: by mini's clip, on 600 held-out scenes, so are all right descriptions
-# of English and Chinese prompts, 98 % of those of unseen Chinese phrasings, and 17 to 19 % of those of another scene;
-# 0.95 would keep 96 % of the unseen ones and 10 to 11 % of the wrong
+# nearer to the prompt than so many everyday words: by mini's clip, on 600 held-out scenes, so are all right
+# descriptions of English and Chinese prompts, 98 % of those of unseen Chinese phrasings, and 17 to 19 % of those of
+# another scene; 0.95 would keep 96 % of the unseen ones and 10 to 11 % of the wrong
 NEAR = 0.9
 
 STOP = frozenset(
