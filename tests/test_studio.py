@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -54,6 +55,13 @@ def test_painted_together_is_painted_alone() -> None:
         difference = np.abs(np.asarray(together.picture, int) - np.asarray(alone.picture, int))
         assert together.description == alone.description
         assert difference.max() <= 1, "a rounding of one level of 255 at most"
+
+
+def test_many_threads_paint_at_once(studio: Studio) -> None:
+    requests = [PaintRequest(text, seed=k, steps=1) for k, text in enumerate(["a cat", "一只狗", "a tree", "太空"] * 4)]
+    with ThreadPoolExecutor(8) as pool:
+        told = [painting.description for painting in pool.map(studio.paint, requests)]
+    assert told == [studio.paint(request).description for request in requests[:4]] * 4
 
 
 def test_half_precision_paints_the_same_picture_to_the_eye() -> None:

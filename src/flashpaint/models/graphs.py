@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
@@ -27,7 +28,7 @@ def _core() -> Any:
 
 
 class Graph:
-    """One compiled graph. Calls are not reentrant: one thread owns it.
+    """One compiled graph, called by any thread, one after the other: seer and painter may share one.
 
     model: a file, or a model that OpenVINO has read. precision of the arithmetic: "f32", "bf16", or None for the
     fastest that the processor has in hardware; the attribute says which it is.
@@ -42,13 +43,15 @@ class Graph:
         self._compiled = _core().compile_model(model, "CPU", config)
         self.precision: str = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self._request = self._compiled.create_infer_request()
+        self._turn = threading.Lock()
         self.inputs = [given.any_name for given in self._compiled.inputs]
         self._outputs = [output.any_name for output in self._compiled.outputs]
 
     def __call__(self, **inputs: Array) -> dict[str, Array]:
         """Outputs by name, as arrays of their own."""
-        found = self._request.infer({name: np.ascontiguousarray(value) for name, value in inputs.items()})
-        return {name: np.array(found[i]) for i, name in enumerate(self._outputs)}
+        with self._turn:
+            found = self._request.infer({name: np.ascontiguousarray(value) for name, value in inputs.items()})
+            return {name: np.array(found[i]) for i, name in enumerate(self._outputs)}
 
 
 def fastest_precision() -> str:
