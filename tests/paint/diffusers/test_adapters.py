@@ -109,3 +109,14 @@ def test_latents_become_pictures_and_pictures_latents_of_the_right_size(denoiser
 def test_another_prompt_is_another_picture(denoiser: Any) -> None:
     a, b = finish(denoiser, *(trajectory(denoiser, 3, 3, text, 1.0) for text in ("a cat", "a very small house")))
     assert np.abs((a - b).numpy()).max() > 1e-5
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_precision_as_on_an_accelerator_paints_nearly_the_same(family: str) -> None:
+    pipe, adapter = FAMILIES[family]
+    whole, half = (adapter(pipe().to(dtype), family, "tiny") for dtype in (torch.float32, torch.bfloat16))
+    assert half.engine == "torch bfloat16 cpu"
+    expected, found = (finish(d, trajectory(d, 3, 3, "a cat", 3.0))[0] for d in (whole, half))
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().mean() < 0.1 * expected.abs().mean()
+    assert half.decode(half.encode(half.preview(found)))[0].size == (whole.spec.side, whole.spec.side)

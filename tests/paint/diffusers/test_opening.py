@@ -11,6 +11,7 @@ pytest.importorskip("diffusers", reason="the extra: pip install -e '.[torch]'")
 
 from flashpaint import PaintRequest, Studio
 from flashpaint.errors import ModelDamaged, ModelNotFound, SizeUnsupported
+from flashpaint.paint.diffusers.kinds import paints_texts
 from flashpaint.paint.diffusers.opening import open_diffusers
 from tests.paint.diffusers import tiny
 
@@ -60,6 +61,88 @@ def test_what_is_no_model_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "AudioLDMPipeline"}))
     with pytest.raises(ModelNotFound, match="AudioLDMPipeline: flashpaint opens"):
         open_diffusers(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "StableDiffusionInpaintPipeline",
+        "KandinskyV22PriorPipeline",
+        "StableAudio3Pipeline",
+        "WanPipeline",
+        "utils",
+        "no",
+    ],
+)
+def test_what_does_not_make_pictures_of_prompts_alone_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
+    with pytest.raises(ModelNotFound, match=f"is a {name}: flashpaint opens"):
+        open_diffusers(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["StableDiffusion3Pipeline", "QwenImagePipeline", "UnCLIPPipeline", "Lumina2Pipeline"])
+def test_what_makes_pictures_of_prompts_is_known(name: str) -> None:
+    assert paints_texts(name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"_class_name": ["my_pipeline", "MyPipeline"]},
+        {"unet": ["my_unet", "MyUNet"]},
+        {"unet": ["diffusers_modules.local.unet", "MyUNet"]},
+        {"unet": [["unet"], "MyUNet"]},
+        {"unet": ["diffusers", "NoSuchClass"]},
+        {"unet": ["diffusers"]},
+    ],
+)
+def test_an_index_that_names_other_code_or_none_is_refused(folder: Path, change: dict[str, object]) -> None:
+    (folder / "unet" / "my_unet.py").write_text("raise SystemExit")
+    (folder / "my_pipeline.py").write_text("raise SystemExit")
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelDamaged):
+        open_diffusers(folder)
+
+
+def test_an_index_that_is_no_object_is_said(folder: Path) -> None:
+    (folder / "model_index.json").write_text("[]")
+    with pytest.raises(ModelNotFound, match=r"no model_index\.json"):
+        open_diffusers(folder)
+
+
+def test_karlo_opens_as_it_was_published_before_diffusers_moved_its_parts(tmp_path: Path) -> None:
+    tiny.karlo().save_pretrained(tmp_path / "karlo")
+    path = tmp_path / "karlo" / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"text_proj": ["unclip", "UnCLIPTextProjModel"]}))
+    ours = Studio.open(painter=tmp_path / "karlo")
+    assert ours.paint(PaintRequest("a cat", seed=1, steps=2)).picture.size == (64, 64)
+
+
+def test_kandinskys_decoder_finds_its_prior(tmp_path: Path) -> None:
+    whole = tiny.kandinsky()
+    whole.decoder_pipe.save_pretrained(tmp_path / "decoder")
+    whole.prior_pipe.save_pretrained(tmp_path / "prior")
+    (tmp_path / "decoder" / "README.md").write_text(f"---\nprior:\n- {tmp_path / 'prior'}\n---\n")
+    asked = PaintRequest("a cat", seed=1, steps=2)
+    whole.save_pretrained(tmp_path / "whole")
+    apart, together = (Studio.open(painter=tmp_path / name).paint(asked) for name in ("decoder", "whole"))
+    assert apart.picture.tobytes() == together.picture.tobytes()
+    (tmp_path / "decoder" / "README.md").write_text(f"---\nprior:\n- {tmp_path / 'decoder'}\n---\n")
+    with pytest.raises(ModelNotFound, match="needs the prior"):
+        open_diffusers(tmp_path / "decoder")
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "config"),
+    [("EDMEulerScheduler", {}), ("EulerDiscreteScheduler", {"rescale_betas_zero_snr": True})],
+)
+def test_noise_levels_that_the_adapter_does_not_know_are_refused(folder: Path, scheduler: str, config: object) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"scheduler": ["diffusers", scheduler]}))
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelNotFound, match="noise levels"):
+        open_diffusers(folder)
 
 
 def test_a_hub_that_cannot_be_reached_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

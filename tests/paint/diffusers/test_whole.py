@@ -98,6 +98,17 @@ def test_a_picture_that_is_called_off_stops_within_a_step_and_the_next_is_painte
         next(long)
 
 
+def test_a_picture_that_nobody_waits_for_is_not_painted(painter: WholePipeline) -> None:
+    begun = painter.steps([asked(painter, steps=40)] * 3 + [asked(painter)])
+    runs: list[int] = []
+    hook = painter.pipe.unet.register_forward_hook(lambda *_: runs.append(1))
+    last = begun.pop()
+    begun.clear()
+    assert list(last)[-1].picture is not None
+    hook.remove()
+    assert len(runs) <= 3 + 2, "three of the last, and what was under way"
+
+
 def test_one_failure_harms_no_other(painter: WholePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(painter.pipe, "encode_prompt", lambda *_, **__: 1 / 0)

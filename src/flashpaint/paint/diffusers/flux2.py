@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from diffusers.pipelines.flux2.pipeline_flux2 import compute_empirical_mu
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -29,6 +28,7 @@ class Flux2(DiffusersDenoiser):
         downscale = 2 * self.pipe.vae_scale_factor
         dev = self.network.config.guidance_embeds
         few = self.pipe.config.get("is_distilled", False)
+        deaf = {"negative", "guidance_scale"} if few else {"negative"} if dev else set[str]()
         return DenoiserSpec(
             name=name,
             version=version,
@@ -41,7 +41,7 @@ class Flux2(DiffusersDenoiser):
             sides=range(SIDES.start, SIDES.stop, downscale),
             side=self.pipe.default_sample_size * self.pipe.vae_scale_factor,
             reads_guidance=dev,
-            heeds=CHOICES - {"negative", "guidance_scale"} if few else CHOICES - {"negative"} if dev else CHOICES,
+            heeds=CHOICES - deaf,
         )
 
     def read(self, descriptions: Sequence[str], guidance_scales: Sequence[float]) -> dict[str, Tensor]:
@@ -58,6 +58,8 @@ class Flux2(DiffusersDenoiser):
 
     def sigmas(self, steps: int, width: int, height: int) -> NDArray[np.float32]:
         """Shifted by size and by the number of steps, as was measured to be best."""
+        from diffusers.pipelines.flux2.pipeline_flux2 import compute_empirical_mu  # brings models along: a second
+
         config = self.pipe.scheduler.config
         if not config.get("use_dynamic_shifting", False):
             return flow_sigmas(steps, config.shift)
@@ -71,7 +73,7 @@ class Flux2(DiffusersDenoiser):
             hidden_states=latents.flatten(2).mT.to(self.dtype),  # (n, height * width, channels)
             timestep=sigmas.flatten().to(self.dtype),
             guidance=arrays["guidance"] if self.spec.reads_guidance else None,
-            encoder_hidden_states=arrays["states"],
+            encoder_hidden_states=arrays["states"].to(self.dtype),
             txt_ids=self.places(tokens=arrays["states"].shape[1]),
             img_ids=self.places(height, width),
         ).sample.float()

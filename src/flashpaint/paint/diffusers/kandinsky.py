@@ -24,7 +24,7 @@ class Kandinsky(StableDiffusion):
     """The prior is this family's text encoder: its own short diffusion, seeded by the description, so that one
     description always reads the same."""
 
-    pipelines: ClassVar[tuple[str, ...]] = ("KandinskyV22CombinedPipeline",)
+    pipelines: ClassVar[tuple[str, ...]] = ("KandinskyV22CombinedPipeline", "KandinskyV22Pipeline")
     vae_name: ClassVar[str] = "movq"
     steps: ClassVar[int] = 50
     guidance_scale: ClassVar[float] = 4.0

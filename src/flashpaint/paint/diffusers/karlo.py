@@ -130,9 +130,10 @@ class Karlo(StableDiffusion):
     def enlarged(self, small: Tensor) -> Tensor:
         """(1, 3, h, w) enlarged by a diffusion of its own, of the same noise for every picture."""
         side = self.spec.side
-        seen = functional.interpolate(
-            small.clamp(-1, 1).to(self.dtype), size=(side, side), mode="bicubic", align_corners=False, antialias=True
+        wide = functional.interpolate(
+            small.float().clamp(-1, 1), size=(side, side), mode="bicubic", align_corners=False, antialias=True
         )
+        seen = wide.to(self.dtype)
 
         def predict(x: Tensor, t: Tensor, last: bool) -> Tensor:
             network = self.pipe.super_res_last if last else self.pipe.super_res_first

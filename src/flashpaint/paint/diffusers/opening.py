@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -13,19 +14,20 @@ import torch
 from flashpaint.errors import ModelDamaged, ModelNotFound
 from flashpaint.models.adding import find_model
 from flashpaint.models.registry import record_of
-from flashpaint.models.wanted import PICKLES, variant_of
+from flashpaint.models.wanted import INDEX, PICKLES, variant_of
 from flashpaint.paint.diffusers.adapter import DiffusersDenoiser
 from flashpaint.paint.diffusers.flux import Flux
 from flashpaint.paint.diffusers.flux2 import Flux2
 from flashpaint.paint.diffusers.kandinsky import Kandinsky
 from flashpaint.paint.diffusers.karlo import Karlo
+from flashpaint.paint.diffusers.kinds import paints_texts
 from flashpaint.paint.diffusers.loras import load_loras
 from flashpaint.paint.diffusers.pixart import PixArt
 from flashpaint.paint.diffusers.sana import Sana
 from flashpaint.paint.diffusers.sana_sprint import SanaSprint
 from flashpaint.paint.diffusers.sd import StableDiffusion
 from flashpaint.paint.diffusers.sdxl import StableDiffusionXL
-from flashpaint.paint.diffusers.whole import WholePipeline, paints_texts
+from flashpaint.paint.diffusers.whole import WholePipeline
 from flashpaint.paint.diffusers.zimage import ZImage
 
 FAMILIES: tuple[type[DiffusersDenoiser], ...] = (
@@ -33,7 +35,7 @@ FAMILIES: tuple[type[DiffusersDenoiser], ...] = (
     *(Flux, Flux2, ZImage, Kandinsky, Karlo),
 )
 ADAPTERS = {pipeline: family for family in FAMILIES for pipeline in family.pipelines}
-TRUSTED = ("diffusers", "transformers", "deprecated")  # diffusers keeps its older pipelines' parts under "deprecated"
+DECODER, PRIOR = "KandinskyV22Pipeline", "kandinsky-community/kandinsky-2-2-prior"
 
 
 def open_diffusers(
@@ -52,14 +54,24 @@ def open_diffusers(
     """
     folder = find_model(model, revision)
     index = checked(folder)
-    name = index["_class_name"]
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
+    pipe = loaded(folder, index, dtype)
+    if index["_class_name"] == DECODER:
+        pipe = with_prior(pipe, folder, dtype)
+    known = record_of(folder)
+    called, version = (known.id, known.revision) if known else (folder.name, revision or "local")
+    load_loras(pipe, loras or {})
+    family = ADAPTERS.get(index["_class_name"])
+    return family(pipe.to(device), called, version) if family else WholePipeline(pipe.to(device), called, version)
+
+
+def loaded(folder: Path, index: Mapping[str, Any], dtype: torch.dtype) -> Any:
+    """The pipeline of a checked folder. Raises ModelDamaged."""
     import diffusers
 
-    kind = getattr(diffusers, name)
     try:
-        pipe = kind.from_pretrained(
+        return getattr(diffusers, index["_class_name"]).from_pretrained(
             folder,
             dtype=dtype,
             variant=variant_of(folder),
@@ -67,35 +79,60 @@ def open_diffusers(
             local_files_only=True,
             **without_checker(index),
         )
-    except (OSError, ValueError) as failure:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError) as failure:
         raise ModelDamaged(f"{folder}: {failure}", param="model") from failure
-    known = record_of(folder)
-    called, version = (known.id, known.revision) if known else (folder.name, revision or "local")
-    load_loras(pipe, loras or {})
-    family = ADAPTERS.get(name)
-    return family(pipe.to(device), called, version) if family else WholePipeline(pipe.to(device), called, version)
+
+
+def with_prior(decoder: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """Kandinsky 2.2 is published in two models, of which the decoder's README names the prior."""
+    from diffusers import KandinskyV22CombinedPipeline
+    from huggingface_hub import ModelCard
+
+    readme = folder / "README.md"
+    named = ModelCard.load(readme).data.to_dict().get("prior") if readme.is_file() else None
+    found = find_model(named[0] if isinstance(named, list) and named else PRIOR)
+    index = index_of(found)
+    if index["_class_name"] != "KandinskyV22PriorPipeline":
+        raise ModelNotFound(f"{folder} needs the prior of Kandinsky 2.2, and {found} is another model", param="model")
+    check_parts(found, index)
+    parts = loaded(found, index, dtype).components
+    return KandinskyV22CombinedPipeline(  # type: ignore[no-untyped-call]
+        **decoder.components, **{f"prior_{name}": part for name, part in parts.items()}
+    )
 
 
 def checked(folder: Path) -> dict[str, Any]:
     """model_index.json, once the folder is known to be whole, safe and of a family that we know."""
-    index: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        index = json.loads((folder / "model_index.json").read_text())
-    name = index.get("_class_name")
-    if name is None:
-        raise ModelNotFound(f"{folder} is no diffusers model: there is no model_index.json in it", param="model")
-    import diffusers
-
-    if name not in ADAPTERS and not (hasattr(diffusers, name) and paints_texts(getattr(diffusers, name))):
+    index = index_of(folder)
+    name = index["_class_name"]
+    if not isinstance(name, str):
+        raise ModelDamaged(f"{folder} brings a pipeline of its own ({name}), whose code is not run", param="model")
+    if name not in ADAPTERS and not paints_texts(name):
         raise ModelNotFound(
             f"{folder} is a {name}: flashpaint opens {', '.join(sorted(ADAPTERS))} and diffusers' other pipelines from "
             "text to picture",
             param="model",
         )
-    for part, (library, _) in ((k, v) for k, v in index.items() if isinstance(v, list)):
+    check_parts(folder, index)
+    return index
+
+
+def index_of(folder: Path) -> dict[str, Any]:
+    found: Any = None
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads((folder / INDEX).read_text())
+    if not isinstance(found, dict) or "_class_name" not in found:
+        raise ModelNotFound(f"{folder} is no diffusers model: there is no {INDEX} in it", param="model")
+    return found
+
+
+def check_parts(folder: Path, index: Mapping[str, Any]) -> None:
+    """Raise ModelDamaged where a part is missing, of other code than diffusers' and transformers', or pickled."""
+    for part, named in ((k, v) for k, v in index.items() if isinstance(v, list)):
+        library = named[0] if named else None
         if library is None or part in ("safety_checker", "feature_extractor"):
             continue
-        if library.split(".")[0] not in TRUSTED:
+        if not is_trusted(library):
             raise ModelDamaged(f"{folder} brings code of its own ({library}), which is not run", param="model")
         files = [path.suffix for path in (folder / part).glob("*")]
         if not files:
@@ -105,7 +142,18 @@ def checked(folder: Path) -> dict[str, Any]:
                 f"{folder / part} holds pickled weights, which can run code: take a revision with safetensors",
                 param="model",
             )
-    return index
+
+
+def is_trusted(library: Any) -> bool:
+    """diffusers, transformers, or one of the modules that diffusers keeps its pipelines in, by its name alone."""
+    from diffusers import pipelines
+
+    if not isinstance(library, str) or library in ("diffusers", "transformers"):
+        return isinstance(library, str)
+    old = getattr(pipelines.deprecated, library, None)
+    if not hasattr(pipelines, library) and isinstance(old, ModuleType):
+        setattr(pipelines, library, old)  # it was moved, and models saved before (Karlo) name the old place
+    return isinstance(getattr(pipelines, library, None), ModuleType)
 
 
 def without_checker(index: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,12 @@ class StableDiffusion(DiffusersDenoiser):
 
     def describe(self, name: str, version: str) -> DenoiserSpec:
         config, network = self.pipe.scheduler.config, self.network.config
+        if "beta_schedule" not in config or config.get("rescale_betas_zero_snr", False):
+            raise ModelNotFound(
+                f"{name} comes with noise levels ({config.get('_class_name', 'scheduler')}) that this adapter does not "
+                "know: take another copy of the model",
+                param="model",
+            )
         betas = trained_betas(config.beta_schedule, config.num_train_timesteps, config.beta_start, config.beta_end)
         self.trained = trained_sigmas(betas)
         self.spacing = config.get("timestep_spacing", "leading")
