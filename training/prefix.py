@@ -153,7 +153,7 @@ def main() -> None:
         optimiser.step()
         step += 1
         mean_loss += (float(loss.detach()) - mean_loss) * 0.02
-        if step % 500 == 0 or stage.progress >= 1:
+        if step % 250 == 0 or stage.progress >= 1:
             stage.log(f"step {step}  loss {mean_loss:.4f}")
             stage.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
     report(stage, model, clip, tokenizer, 8 if stage.small else 512)
