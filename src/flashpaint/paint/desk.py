@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from flashpaint.errors import FlashpaintError
-from flashpaint.paint.step import Step
+from flashpaint.paint.step import HeardSteps, Step
 
 CLOSE_S = 5.0
 
@@ -30,29 +30,14 @@ class Call:
     edit: bool = False
 
 
-class RemoteSteps(Iterator[Step]):
-    """The steps of one picture as they are heard; closing it, or letting it go, hangs up."""
+class RemoteSteps(HeardSteps):
+    """The steps of one picture that is painted elsewhere; calling it off hangs up."""
 
     def __init__(self) -> None:
-        self.heard: Heard = queue.SimpleQueue()
+        super().__init__()
         self.future: Future[None] | None = None
-        self._done = False
 
-    def __next__(self) -> Step:
-        if self._done:
-            raise StopIteration
-        heard = self.heard.get()
-        self._done = isinstance(heard, FlashpaintError) or heard.picture is not None
-        if isinstance(heard, FlashpaintError):
-            raise heard
-        return heard
-
-    def close(self) -> None:
-        self._done = True
-        if self.future is not None:
-            self.future.cancel()
-
-    def __del__(self) -> None:
+    def call_off(self) -> None:
         if self.future is not None:
             self.future.cancel()
 

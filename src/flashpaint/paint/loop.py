@@ -11,11 +11,10 @@ import atexit
 import itertools
 import logging
 import math
-import queue
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from array_api_compat import array_namespace
@@ -23,7 +22,7 @@ from array_api_compat import array_namespace
 from flashpaint.errors import Cancelled, FlashpaintError, PaintingFailed, QueueFull
 from flashpaint.paint.denoiser import Denoiser
 from flashpaint.paint.pace import batch_that_pays
-from flashpaint.paint.step import Step
+from flashpaint.paint.step import HeardSteps, Step, told
 from flashpaint.paint.trajectory import Trajectory, tick
 
 IDLE_S = 5.0  # a loop without work gives its thread back after this
@@ -58,25 +57,14 @@ class Ride:
         return self.trajectory.deadline, self.order
 
 
-class Following(Iterator[Step]):
-    """The steps of one trajectory as they happen; closing it, or letting it go, calls the picture off."""
+class Following(HeardSteps):
+    """The steps of one trajectory."""
 
     def __init__(self, trajectory: Trajectory) -> None:
+        super().__init__()
         self.trajectory = trajectory
-        self.heard: queue.SimpleQueue[Step | FlashpaintError] = queue.SimpleQueue()
-        self._done = False
 
-    def __next__(self) -> Step:
-        if self._done:
-            raise StopIteration
-        heard = self.heard.get()
-        self._done = isinstance(heard, FlashpaintError) or heard.picture is not None
-        return _step(heard)
-
-    def close(self) -> None:
-        self.trajectory.cancelled = self._done = True
-
-    def __del__(self) -> None:
+    def call_off(self) -> None:
         self.trajectory.cancelled = True
 
 
@@ -136,7 +124,7 @@ class DenoiseLoop:
         self.submit(trajectory, lambda step: _post(ours, heard, step), previews)
         try:
             while True:
-                step = _step(await heard.get())
+                step = told(await heard.get())
                 yield step
                 if step.picture is not None:
                     return
@@ -243,12 +231,6 @@ class DenoiseLoop:
         except Exception:  # a caller who is gone harms nobody else
             log.warning("a listener failed", exc_info=True)
             ride.trajectory.cancelled = True
-
-
-def _step(heard: Step | FlashpaintError) -> Step:
-    if isinstance(heard, FlashpaintError):
-        raise heard
-    return heard
 
 
 def _post(

@@ -11,8 +11,8 @@ import logging
 import queue
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from PIL import Image
 
 from flashpaint.errors import Cancelled, FlashpaintError, PaintingFailed, QueueFull
 from flashpaint.paint.painter import Order, PainterSpec
-from flashpaint.paint.step import Step
+from flashpaint.paint.step import HeardSteps, Step
 
 ROOM = 64
 IDLE_S, CLOSE_S = 5.0, 10.0  # as in the denoise loop
@@ -50,7 +50,7 @@ class Picture:
     """What the thread knows of one. off: set it from any thread, and it is left within a step where steps are told."""
 
     order: Order
-    heard: queue.SimpleQueue[Step | FlashpaintError] = field(default_factory=queue.SimpleQueue)
+    heard: queue.SimpleQueue[Step | FlashpaintError]
     off: bool = False
 
     def go_on(self) -> None:
@@ -58,25 +58,14 @@ class Picture:
             raise Cancelled("the picture was cancelled")
 
 
-class Whole(Iterator[Step]):
-    """One picture's steps, as far as the pipeline tells them; closing it, or letting it go, calls the picture off."""
+class Whole(HeardSteps):
+    """One picture's steps, as far as the pipeline tells them."""
 
-    def __init__(self, picture: Picture) -> None:
-        self.picture, self._done = picture, False
+    def __init__(self, order: Order) -> None:
+        super().__init__()
+        self.picture = Picture(order, self.heard)
 
-    def __next__(self) -> Step:
-        if self._done:
-            raise StopIteration
-        heard = self.picture.heard.get()
-        self._done = isinstance(heard, FlashpaintError) or heard.picture is not None
-        if isinstance(heard, FlashpaintError):
-            raise heard
-        return heard
-
-    def close(self) -> None:
-        self.picture.off = self._done = True
-
-    def __del__(self) -> None:
+    def call_off(self) -> None:
         self.picture.off = True
 
 
@@ -110,16 +99,16 @@ class WholePipeline:
         _painters.add(self)
 
     def steps(self, orders: Sequence[Order], previews: bool = False) -> list[Whole]:
-        begun = [Picture(order) for order in orders]
+        begun = [Whole(order) for order in orders]
         with self._changed:
             if len(self._waiting) + len(begun) > ROOM:
                 raise QueueFull(f"{len(self._waiting)} pictures are waiting: try again in a minute", wait_s=60.0)
-            self._waiting.extend(begun)
+            self._waiting.extend(whole.picture for whole in begun)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="whole pipeline", daemon=True)
                 self._thread.start()
             self._changed.notify()
-        return [Whole(picture) for picture in begun]
+        return begun
 
     def notes_on(self, description: str) -> tuple[str, ...]:
         return ()
