@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,11 @@ def seeded_noise(seed: int, shape: tuple[int, ...], draw: int = 0) -> NDArray[np
     """
     seeds = np.random.SeedSequence(seed, spawn_key=(draw,) if draw else ())
     return np.random.Generator(np.random.Philox(seeds)).standard_normal(shape, dtype=np.float32)
+
+
+def text_seed(text: str) -> int:
+    """The seed that a text always gives, on every machine: of what is drawn while it is read."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
 
 
 def alpha(sigma: float, kind: Mixing) -> float:

@@ -4,7 +4,6 @@ the decoder, a U-Net on latents, paints what those say.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.paint.denoiser import Conditioning
 from flashpaint.paint.diffusers.adapter import SIDES
 from flashpaint.paint.diffusers.sd import StableDiffusion
+from flashpaint.paint.noise import text_seed
 
 PRIOR_STEPS = 25
 
@@ -38,10 +38,11 @@ class Kandinsky(StableDiffusion):
 
     def imagined(self, description: str) -> Tensor:
         """(1, dim): the clip features of a picture of this."""
-        seed = int.from_bytes(hashlib.sha256(description.encode()).digest()[:7], "big")
         self.pipe.prior_pipe.set_progress_bar_config(disable=True)
         found: Tensor = self.pipe.prior_pipe(
-            description, num_inference_steps=PRIOR_STEPS, generator=torch.Generator().manual_seed(seed)
+            description,
+            num_inference_steps=PRIOR_STEPS,
+            generator=torch.Generator().manual_seed(text_seed(description)),
         ).image_embeds
         return found
 

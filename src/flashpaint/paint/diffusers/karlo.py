@@ -6,7 +6,6 @@ enlarge it. The decoder is the denoiser here: its "latents" are the small pictur
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -21,7 +20,7 @@ from torch.nn import functional
 from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec
 from flashpaint.paint.diffusers.sd import StableDiffusion
-from flashpaint.paint.noise import seeded_noise
+from flashpaint.paint.noise import seeded_noise, text_seed
 from flashpaint.paint.painter import CHOICES
 from flashpaint.paint.schedule import trained_sigmas
 
@@ -78,8 +77,7 @@ class Karlo(StableDiffusion):
             guided: Tensor = silent + PRIOR_SCALE * (spoken - silent)
             return guided
 
-        seed = int.from_bytes(hashlib.sha256(description.encode()).digest()[:7], "big")
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(text_seed(description))
         noise = torch.randn((1, self.pipe.prior.config.embedding_dim), generator=generator)
         found = diffused(self.pipe.prior_scheduler, PRIOR_STEPS, noise.to(embeds), predict, generator)
         states, added = self.pipe.text_proj(
