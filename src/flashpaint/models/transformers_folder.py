@@ -45,3 +45,12 @@ def opening(folder: Path, open_it: Callable[[], Opened]) -> Opened:
         ) from missing
     except Exception as failure:  # safetensors' and tokenizers' own errors have no base that can be named here
         raise ModelDamaged(f"{folder} cannot be opened ({failure}): fetch the model again", param="model") from failure
+
+
+def unread_by(reader: str, tokenizer: Any, text: str, context: int) -> tuple[str, ...]:
+    """Says where a reader of so many tokens, marks of begin and end included, stops before the text's end."""
+    ids, limit = tokenizer(text, add_special_tokens=False).input_ids, context - tokenizer.num_special_tokens_to_add()
+    if len(ids) <= limit:
+        return ()
+    unread = tokenizer.decode(ids[limit:]).strip()
+    return (f"{reader} reads the first {limit} of {len(ids)} tokens: it did not read “{unread}”",)

@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-import transformers
 from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.errors import ModelNotFound
-from flashpaint.models.transformers_folder import find_transformers, opening
+from flashpaint.models.transformers_folder import find_transformers, opening, unread_by
+from flashpaint.models.transformers_parts import LOCAL, auto, open_model, open_words
 
 FAMILIES = ("clip", "siglip", "siglip2", "chinese_clip", "altclip")
-auto: Any = transformers  # its Auto classes are typed for no caller
-LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 class TransformersSeer:
@@ -34,8 +32,8 @@ class TransformersSeer:
             )
         self.name, self.batch = folder.name, batch
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model: Any = opening(folder, lambda: whole_model(folder)).to(self.device).eval()
-        self.words: Any = opening(folder, lambda: auto.AutoTokenizer.from_pretrained(folder, **LOCAL))
+        self.model = open_model(folder, auto.AutoModel).to(self.device)  # in float32, in which features are compared
+        self.words = open_words(folder)
         self.eyes: Any = opening(folder, lambda: auto.AutoImageProcessor.from_pretrained(folder, **LOCAL))
         text = self.model.config.text_config
         # RoBERTa's positions begin after the padding's
@@ -68,22 +66,7 @@ class TransformersSeer:
         return unit(rows)
 
     def notes_on(self, text: str) -> tuple[str, ...]:
-        ids = self.words(text, add_special_tokens=False).input_ids
-        limit = self.context - self.words.num_special_tokens_to_add()
-        if len(ids) <= limit:
-            return ()
-        unread = self.words.decode(ids[limit:]).strip()
-        return (f"{self.name} reads the first {limit} of {len(ids)} tokens: it did not read “{unread}”",)
-
-
-def whole_model(folder: Path) -> Any:
-    """In float32, in which features are compared. transformers fills what a file lacks with chance: refused here."""
-    model, found = auto.AutoModel.from_pretrained(
-        folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **LOCAL
-    )
-    if found["missing_keys"]:
-        raise ValueError(f"it lacks {min(found['missing_keys'])} and {len(found['missing_keys']) - 1} other weights")
-    return model
+        return unread_by(self.name, self.words, text, self.context)
 
 
 def unit(rows: Sequence[Any]) -> NDArray[np.float32]:

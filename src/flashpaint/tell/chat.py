@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from flashpaint.models.transformers_folder import find_transformers
+from flashpaint.models.transformers_parts import auto, open_model, open_words
 from flashpaint.tell.check import checked
 from flashpaint.tell.instruction import messages_of, plain_of
-from flashpaint.tell.local import auto, open_model, open_words
 from flashpaint.tell.teller import Sight, Telling
 
 TOKENS = 80  # fifty English words

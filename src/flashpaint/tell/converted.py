@@ -13,7 +13,7 @@ from typing import Any
 from ctranslate2.converters import TransformersConverter
 
 from flashpaint.models.cache import cache_folder
-from flashpaint.tell.local import whole
+from flashpaint.models.transformers_parts import whole
 
 log = logging.getLogger(__name__)
 

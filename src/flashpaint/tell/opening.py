@@ -57,8 +57,8 @@ def open_mini(path: Path, threads: int | None, seen: tuple[str, int] | None) -> 
 def open_local(teller: str | Path, threads: int | None, seen: tuple[str, int] | None) -> Teller:
     try:
         from flashpaint.models.transformers_folder import find_transformers
+        from flashpaint.models.transformers_parts import is_encoder_decoder
         from flashpaint.tell.chat import ChatTeller
-        from flashpaint.tell.local import is_encoder_decoder
         from flashpaint.tell.prefix import read_card
         from flashpaint.tell.seq2seq import Seq2SeqTeller
     except ImportError as missing:

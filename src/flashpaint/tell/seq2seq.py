@@ -16,10 +16,10 @@ from torch import Tensor
 
 from flashpaint.errors import OutOfRange
 from flashpaint.models.transformers_folder import find_transformers
+from flashpaint.models.transformers_parts import auto, open_model, open_words
 from flashpaint.tell.check import checked
 from flashpaint.tell.converted import converted_once
 from flashpaint.tell.instruction import source_of
-from flashpaint.tell.local import auto, open_model, open_words
 from flashpaint.tell.prefix import Prefix, open_prefix, read_card, with_prefix
 from flashpaint.tell.teller import Sight, Telling
 

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from flashpaint.models.pictures import to_array, to_pictures
+from flashpaint.models.transformers_folder import unread_by
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
 from flashpaint.paint.diffusers.loras import text_encoders, wear
 
@@ -117,12 +118,7 @@ class DiffusersDenoiser(ABC):
         if not tokenizers:
             return ()
         tokenizer = max(tokenizers, key=self.context)
-        ids, limit = tokenizer(description, add_special_tokens=False).input_ids, self.context(tokenizer)
-        limit -= tokenizer.num_special_tokens_to_add()
-        if len(ids) <= limit:
-            return ()
-        unread = tokenizer.decode(ids[limit:]).strip()
-        return (f"{self.spec.name} reads the first {limit} of {len(ids)} tokens: it did not read “{unread}”",)
+        return unread_by(self.spec.name, tokenizer, description, self.context(tokenizer))
 
     def context(self, tokenizer: Any) -> int:
         """Tokens of a description that this tokenizer's encoder reads, marks of begin and end included."""
