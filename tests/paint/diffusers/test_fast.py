@@ -15,6 +15,7 @@ from flashpaint import PaintRequest, Studio
 from flashpaint.errors import OutOfRange
 from flashpaint.paint.diffusers import fast
 from flashpaint.paint.diffusers.flux import Flux
+from flashpaint.paint.diffusers.kandinsky import Kandinsky
 from flashpaint.paint.diffusers.openvino import OpenVinoNetwork
 from flashpaint.paint.diffusers.sd import StableDiffusion
 from flashpaint.paint.diffusers.zimage import ZImage
@@ -50,6 +51,13 @@ def test_balanced_runs_in_openvino_and_paints_the_same_picture_to_the_eye(tmp_pa
 def test_a_network_that_openvino_cannot_take_is_said() -> None:
     with pytest.raises(OutOfRange, match="leave fast off"):
         fast.speed_up(ZImage(tiny.zimage(), "z-image", "tiny"), "balanced")
+
+
+def test_an_accelerator_speeds_up_a_family_whose_decoder_is_no_vae() -> None:
+    """Named one, here, so that what is compiled at the first picture is not run."""
+    denoiser = Kandinsky(tiny.kandinsky(), "kandinsky", "tiny")
+    denoiser.device = torch.device("cuda")
+    assert fast.speed_up(denoiser, "balanced") is None
 
 
 def test_a_level_that_there_is_not_is_refused_before_the_model_is_read() -> None:

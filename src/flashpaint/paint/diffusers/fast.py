@@ -41,8 +41,8 @@ def speed_up(denoiser: DiffusersDenoiser, level: str) -> int | None:
         denoiser.network = OpenVinoNetwork(denoiser.network)
         denoiser.engine = f"openvino {fastest_precision()} cpu"
         return None
-    if hasattr(denoiser.pipe.vae, "enable_tiling"):
-        denoiser.pipe.vae.enable_tiling()
+    if hasattr(denoiser.vae, "use_tiling"):  # others have the method, and refuse
+        denoiser.vae.enable_tiling()
     on_accelerator(denoiser.network, level)
     return 1 if level == "max" and cache(denoiser) else None
 
@@ -52,7 +52,8 @@ def on_accelerator(network: Any, level: str) -> None:
     network.to(memory_format=torch.channels_last)
     if level == "max":
         quantise(network)
-    if getattr(network, "_repeated_blocks", None):
+    repeated = getattr(network, "_repeated_blocks", None) or ()
+    if any(type(block).__name__ in repeated for block in network.modules()):  # a class may name what this one lacks
         network.compile_repeated_blocks(dynamic=True)
 
 

@@ -1,4 +1,4 @@
-"""A diffusers network as an OpenVINO graph: on a CPU two to four times as fast as PyTorch. Knows no family.
+"""A diffusers network as an OpenVINO graph, for a CPU. Knows no family.
 
 The graph is traced at the first call of each form (arguments, sizes, LoRAs); the batch stays free.
 """
