@@ -103,7 +103,7 @@ class Studio:
             z = self.seer.see_text([request.prompt for request in requests])
         yield Progress("tell")
         with self._reading, clock("tell"):
-            told = self._tell(requests, self._sights(requests, z))
+            told = self._tell(requests, z)
         orders = [self._order(request, words) for request, words in zip(requests, told, strict=True)]
         for order in orders:
             yield Told(order.description)
@@ -135,21 +135,23 @@ class Studio:
                 yield Progress("decode")
                 return step.picture
 
-    def _sights(self, requests: Sequence[PaintRequest], z: NDArray[np.float32]) -> list[Sight]:
+    def _sights(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Sight]:
+        """What the teller is shown of each prompt; the concepts are seen only for one that reads them."""
         if not self.teller.concepts:
             return [Sight(row) for row in z]
         near = self._concepts.near(z, self.teller.concepts)
         return [
-            Sight(row, concepts=words, nearness=self._concepts.nearness(request.prompt, row))
-            for request, row, words in zip(requests, z, near, strict=True)
+            Sight(row, concepts=words, nearness=self._concepts.nearness(prompt, row))
+            for prompt, row, words in zip(prompts, z, near, strict=True)
         ]
 
-    def _tell(self, requests: Sequence[PaintRequest], sights: Sequence[Sight]) -> list[Telling]:
+    def _tell(self, requests: Sequence[PaintRequest], z: NDArray[np.float32]) -> list[Telling]:
         """What the teller says; nothing where it is not asked."""
         asked = [k for k, request in enumerate(requests) if request.describe]
         tellings = [Telling("")] * len(requests)
         if asked:
-            told = self.teller.tell([requests[k].prompt for k in asked], [sights[k] for k in asked])
+            prompts = [requests[k].prompt for k in asked]
+            told = self.teller.tell(prompts, self._sights(prompts, z[asked]))
             for k, telling in zip(asked, told, strict=True):
                 tellings[k] = telling
         return tellings

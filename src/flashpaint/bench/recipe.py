@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 from flashpaint.errors import ModelNotFound
 from flashpaint.models.folder import ModelFolder
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
-from flashpaint.networks.clip import CONTEXT, Clip
+from flashpaint.networks.clip import CONTEXT, TextTower
 from flashpaint.networks.teller import teller
 from flashpaint.networks.unet import Denoiser
 from flashpaint.networks.weights import filled, weights_of
@@ -43,10 +43,6 @@ class Plain:
     seconds: Mapping[str, float]
 
 
-class Recipe(Protocol):
-    def paint(self, prompt: str, seed: int) -> Plain: ...
-
-
 class PlainMini:
     """The recipe on mini's own weights in PyTorch, so that both sides of a comparison paint with the same model."""
 
@@ -59,11 +55,9 @@ class PlainMini:
             )
         self.words = Tokenizer.from_file(str(folder.file("tokenizer.json")))
         self.codebook = load_file(folder.file("codebook.safetensors"))["codebook"].astype(np.float32)
-        self.clip, self.denoiser, self.autoencoder = Clip(self.words.get_vocab_size()), Denoiser(), Autoencoder()
-        towers = {f"text.{k}": v for k, v in weights_of(folder.file("clip_text.onnx")).items()}
-        towers |= {f"picture.{k}": v for k, v in weights_of(folder.file("clip_picture.onnx")).items()}
+        self.clip, self.denoiser, self.autoencoder = TextTower(self.words.get_vocab_size()), Denoiser(), Autoencoder()
         coded = [weights_of(folder.file(f"{half}.onnx"), "model.") for half in ("encoder", "decoder")]
-        self.clip.load_state_dict(filled(self.clip, towers))
+        self.clip.load_state_dict(filled(self.clip, weights_of(folder.file("clip_text.onnx"))))
         self.denoiser.load_state_dict(filled(self.denoiser, weights_of(folder.file("denoiser.onnx"), "model.")))
         self.autoencoder.load_state_dict(filled(self.autoencoder, coded[0] | coded[1]))
         self.teller: Any = teller(self.words.get_vocab_size())
@@ -90,7 +84,7 @@ class PlainMini:
         tokens = torch.zeros(1, CONTEXT, dtype=torch.long)
         ids = self.words.encode(text).ids[:CONTEXT]
         tokens[0, : len(ids)] = torch.tensor(ids, dtype=torch.long)
-        states, z = self.clip.text(tokens)
+        states, z = self.clip(tokens)
         return states, (tokens != 0).float(), z
 
     def tell(self, prompt: str, z: Tensor) -> str:

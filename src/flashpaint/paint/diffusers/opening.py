@@ -146,14 +146,18 @@ def check_parts(folder: Path, index: Mapping[str, Any]) -> None:
 
 def is_trusted(library: Any) -> bool:
     """diffusers, transformers, or one of the modules that diffusers keeps its pipelines in, by its name alone."""
+    if not isinstance(library, str):
+        return False
+    return library in ("diffusers", "transformers") or isinstance(module_of(library), ModuleType)
+
+
+def module_of(library: str) -> Any:
+    """diffusers' module of pipelines of this name, put back where it was if it has been moved since."""
     from diffusers import pipelines
 
-    if not isinstance(library, str) or library in ("diffusers", "transformers"):
-        return isinstance(library, str)
-    old = getattr(pipelines.deprecated, library, None)
-    if not hasattr(pipelines, library) and isinstance(old, ModuleType):
-        setattr(pipelines, library, old)  # it was moved, and models saved before (Karlo) name the old place
-    return isinstance(getattr(pipelines, library, None), ModuleType)
+    if not hasattr(pipelines, library) and isinstance(old := getattr(pipelines.deprecated, library, None), ModuleType):
+        setattr(pipelines, library, old)  # models saved before (Karlo) name the old place
+    return getattr(pipelines, library, None)
 
 
 def without_checker(index: Mapping[str, Any]) -> dict[str, Any]:
