@@ -144,23 +144,28 @@ def main() -> None:
     pipe = build().to("cuda" if cuda else "cpu", torch.bfloat16 if cuda else torch.float32)
     pipe.set_progress_bar_config(disable=True)
     figures: dict[str, float] = {}
-    figures["diffusers_step_s"] = step_seconds(
+
+    def note(name: str, value: float) -> None:
+        figures[name] = value
+        print(f"{name:28} {value:.4g}", flush=True)
+
+    where = torch.cuda.get_device_name() if cuda else f"{torch.get_num_threads()} cores, {platform.machine()}"
+    print(f"{asked.model}, {asked.side} px, guided steps, on {where}", flush=True)
+    plain = step_seconds(
         lambda steps: pipe("a cat in space", num_inference_steps=steps, height=asked.side, width=asked.side)
     )
+    note("diffusers_step_s", plain)
     for level in asked.levels:
         denoiser = adapter(pipe, asked.model, "random weights")
         painter = LoopPainter(denoiser, batch=speed_up(denoiser, level))
-        figures[f"{level}_step_s"] = step_seconds(partial(paint_one, painter, asked.side))
-        figures[f"diffusers_over_{level}"] = figures["diffusers_step_s"] / figures[f"{level}_step_s"]
+        ours = step_seconds(partial(paint_one, painter, asked.side))
+        note(f"{level}_step_s", ours)
+        note(f"diffusers_over_{level}", plain / ours)
         for clients in asked.clients:
-            figures[f"{level}_pictures_per_s_{clients}"] = throughput(painter, clients, asked.side)
+            note(f"{level}_pictures_per_s_{clients}", throughput(painter, clients, asked.side))
         painter.close()
     if cuda:
-        figures["peak_memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
-    where = torch.cuda.get_device_name() if cuda else f"{torch.get_num_threads()} cores, {platform.machine()}"
-    print(f"{asked.model}, {asked.side} px, guided steps, on {where}")
-    for name, value in figures.items():
-        print(f"{name:28} {value:.4g}")
+        note("peak_memory_gb", torch.cuda.max_memory_allocated() / 1e9)
     if asked.json:
         with open(asked.json, "w") as out:
             json.dump({"command": " ".join(["python", *sys.argv]), "figures": figures}, out, indent=1)

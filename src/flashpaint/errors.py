@@ -93,3 +93,21 @@ class OutputUnwritable(FlashpaintError):
 
 class DiskFull(OutputUnwritable):
     code = "disk_full"
+
+
+class MemoryDamaged(FlashpaintError):
+    """Something that was remembered is not what it was."""
+
+    code = "memory_damaged"
+
+
+class MemoryNewer(FlashpaintError):
+    """The memory was written by a newer flashpaint."""
+
+    code = "memory_newer"
+
+
+class MemoryBusy(FlashpaintError):
+    """Another process has held the memory for too long."""
+
+    code = "memory_busy"

@@ -15,6 +15,7 @@ from flashpaint.errors import OutOfRange, PromptEmpty, PromptTooLong, PromptUnre
 PROMPT_LIMIT = 2000  # characters
 SEED_LIMIT = 2**63 - 1
 STEPS_LIMIT = 200
+REUSE = ("auto", "exact", "off")
 
 
 def clean_prompt(prompt: str, param: str = "prompt") -> str:
@@ -69,7 +70,10 @@ class PaintRequest:
     steps: 1 to 200. guidance_scale: 0 to 50 (1 = no guidance). describe: whether the teller rewrites the prompt.
     negative: what to steer away from, by guidance. sampler: "euler", "dpm++2m" or "lcm". schedule: of the noise levels,
     "own" or "karras". sigmas: the levels themselves, falling to 0, instead of steps. loras: (name, weight) of those
-    that the painter has, weights -2 to 2.
+    that the painter has, weights -2 to 2. reuse: of what is remembered: "auto" starts from the latents of a picture
+    that is near enough, "exact" answers with the very picture that an identical request gave, "off" paints as if there
+    were no memory and leaves nothing there; by default "exact" with a seed, which asks for one picture, else "auto".
+    owner: who asks, and whose pictures alone may be used again.
     """
 
     prompt: str
@@ -84,6 +88,8 @@ class PaintRequest:
     schedule: str | None = None
     sigmas: tuple[float, ...] | None = None
     loras: tuple[tuple[str, float], ...] = ()
+    reuse: str | None = None
+    owner: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", clean_prompt(self.prompt))
@@ -95,6 +101,8 @@ class PaintRequest:
                 raise OutOfRange("sigmas say the steps and the schedule: leave out both", param="sigmas")
         for name, weight in self.loras:
             check_number(f"the weight of lora {name}", weight, -2, 2, whole=False)
+        if self.reuse not in (None, *REUSE):
+            raise OutOfRange(f"reuse is {self.reuse!r}: name one of {', '.join(REUSE)}", param="reuse")
         check_number("seed", self.seed, 0, SEED_LIMIT)
         check_number("width", self.width, 1, 65536)
         check_number("height", self.height, 1, 65536)
@@ -103,12 +111,31 @@ class PaintRequest:
 
 
 @dataclass(frozen=True)
+class Reuse:
+    """What of a painting came from memory.
+
+    kind: "none"; "near": started from a neighbour's latents; "identical": the stored picture; "refused": started so,
+    looked wrong, and was painted from noise. neighbour: its id; similarity: cosine of the two descriptions; skipped:
+    steps that were not painted; saved_s: seconds that were not spent, as far as can be told from those that are; told:
+    whether the description was remembered too. remembered: the id of this painting in memory, "" where it is not kept.
+    """
+
+    kind: str = "none"
+    neighbour: str = ""
+    similarity: float = 0.0
+    skipped: int = 0
+    saved_s: float = 0.0
+    told: bool = False
+    remembered: str = ""
+
+
+@dataclass(frozen=True)
 class Painting:
     """A finished picture and how it came about.
 
     seed, steps, guidance_scale: what was really used. timings: seconds a stage (see, tell, condition, denoise, decode,
     total; shared by all pictures of one batch). used: model, version, engine, device, teller. notes: what the caller
-    should know, such as a prompt that was longer than the model reads.
+    should know, such as a prompt that was longer than the model reads. reuse: what came from memory.
     """
 
     picture: Image.Image
@@ -120,6 +147,7 @@ class Painting:
     timings: Mapping[str, float]
     used: Mapping[str, str]
     notes: tuple[str, ...] = field(default=())
+    reuse: Reuse = field(default=Reuse())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The studio: z = see(t), d = tell(t, z), I = paint(d). The one room that knows all the others."""
+"""The studio: z = see(t), m = recall(z), d = tell(t, z), I = paint(d, m), remember(I).
+
+The one room that knows all the others.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.errors import OutOfRange
+from flashpaint.memory.memory import Memory
+from flashpaint.memory.opening import open_memory
 from flashpaint.models.folder import ModelFolder
 from flashpaint.paint.opening import open_mini, open_painter
 from flashpaint.paint.orders import check, order_of
 from flashpaint.paint.painter import Order, Painter, Steps
+from flashpaint.paint.step import Step
+from flashpaint.recollection import Recall, Recollection
 from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
 from flashpaint.see.concepts import Concepts
 from flashpaint.see.opening import open_seer
@@ -25,6 +33,7 @@ from flashpaint.see.seer import Seer
 from flashpaint.tell.opening import open_teller
 from flashpaint.tell.teller import Sight, Teller, Telling
 
+UNTOLD = Telling("")
 TOGETHER = 64  # of many requests, so many are in the loop at once
 
 
@@ -36,8 +45,9 @@ class Studio:
     painting = studio.paint(PaintRequest("a cat in space", seed=7))
     """
 
-    def __init__(self, seer: Seer, teller: Teller, painter: Painter) -> None:
-        self.seer, self.teller, self.painter = seer, teller, painter
+    def __init__(self, seer: Seer, teller: Teller, painter: Painter, memory: Memory | None = None) -> None:
+        self.seer, self.teller, self.painter, self.memory = seer, teller, painter, memory
+        self._recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
         self._concepts = Concepts(seer)
         self._reading = threading.Lock()  # seer and teller serve one caller at a time
 
@@ -53,6 +63,7 @@ class Studio:
         fast: str = "off",
         seer: str | Path = "mini",
         teller: str | Path = "mini",
+        memory: str | Path | None = None,
     ) -> Studio:
         """Open an embedded model by name, or a model folder by path; every file is checked first.
 
@@ -60,7 +71,8 @@ class Studio:
         processor has in hardware (their pictures look alike, not equal). painter: what paints in the model's stead, as
         `open_painter` takes it, with its revision, loras and fast. seer, teller: what sees and what tells instead, as
         `open_seer` and `open_teller` take them; mini's teller reads the codes of mini's clip and goes with no other.
-        Raises ModelNotFound, ModelDamaged or OutOfRange.
+        memory: the folder of what was painted before, made if need be; None for none.
+        Raises ModelNotFound, ModelDamaged, OutOfRange, or what `open_memory` does.
         """
         if str(seer) != "mini" and str(teller) == "mini":
             raise OutOfRange(
@@ -69,13 +81,21 @@ class Studio:
             )
         folder = ModelFolder.open(model)
         if painter is None:
-            if loras:
-                raise OutOfRange(f"{folder.manifest.name} wears no LoRAs: name a --painter that does", param="loras")
+            if loras or revision or fast != "off":
+                raise OutOfRange(
+                    f"LoRAs, a revision and fast are for a painter of the field, and {folder.manifest.name} is none: "
+                    "leave them out, or name a --painter",
+                    param="loras" if loras else "revision" if revision else "fast",
+                )
             painted: Painter = open_mini(folder, threads, precision)
         else:
             painted = open_painter(painter, revision, loras, fast)
         eyes = open_seer(seer, folder, threads)
-        return cls(eyes, open_teller(teller, folder, threads, (eyes.name, eyes.dim)), painted)
+        told = open_teller(teller, folder, threads, (eyes.name, eyes.dim))
+        kept = None
+        if memory is not None:
+            kept = open_memory(Path(memory), f"{painted.spec.name} {painted.spec.version}", eyes.name, folder)
+        return cls(eyes, told, painted, kept)
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint one picture. Raises RequestInvalid before any work where the painter cannot do as it says."""
@@ -98,32 +118,94 @@ class Studio:
 
     def _run(self, requests: Sequence[PaintRequest], previews: bool) -> Generator[Event]:
         clock = Clock()
-        yield Progress("see")
-        with self._reading, clock("see"):
-            z = self.seer.see_text([request.prompt for request in requests])
-        yield Progress("tell")
-        with self._reading, clock("tell"):
-            told = self._tell(requests, z)
-        orders = [self._order(request, words) for request, words in zip(requests, told, strict=True)]
-        for order in orders:
-            yield Told(order.description)
+        with clock("recall"):
+            jobs = [self._job(request) for request in requests]
+        fresh = [job for job in jobs if job.answer is None]
+        if fresh:
+            yield Progress("see")
+            with self._reading, clock("see"):
+                z = self.seer.see_text([job.request.prompt for job in fresh])
+            yield Progress("tell")
+            self._describe(fresh, z, clock)
+        for job in jobs:
+            yield Told(job.description)
         with clock("condition"):
-            rides = self.painter.steps(orders, previews)
+            rides = self.painter.steps([job.order for job in fresh], previews) if fresh else []
         try:
-            yield Progress("denoise", 0, orders[0].steps)
-            for request, words, order, ride in zip(requests, told, orders, rides, strict=True):
-                picture = yield from self._follow(ride, clock)
-                yield Finished(self._painting(picture, request, words, order, clock.seconds()))
+            waiting = iter(rides)
+            for job in jobs:
+                if job.answer is not None:
+                    yield Finished(job.answer)
+                else:
+                    yield from self._painted(job, next(waiting), clock, previews, len(jobs) == 1)
         finally:
             for ride in rides:
                 ride.close()
 
-    def _order(self, request: PaintRequest, words: Telling) -> Order:
+    def _job(self, request: PaintRequest) -> Job:
+        recall = self._recollection.recall(request) if self._recollection else None
         seed = secrets.randbelow(SEED_LIMIT) if request.seed is None else request.seed
-        return order_of(request, self.painter.spec, words.description or request.prompt, seed)
+        job = Job(request, order_of(request, self.painter.spec, request.prompt, seed), recall)
+        if self._recollection and recall:
+            job.answer = self._recollection.remembered(recall, request)
+        return job
 
-    def _follow(self, ride: Steps, clock: Clock) -> Generator[Event, None, Image.Image]:
-        """The events of one picture on its way, and in the end the picture."""
+    def _describe(self, jobs: Sequence[Job], z: NDArray[np.float32], clock: Clock) -> None:
+        """Each job's telling and order: what memory knows is not told again, and what it has near is started from."""
+        memory = self._recollection
+        for job, row in zip(jobs, z, strict=True):
+            if memory and job.recall and job.request.describe:
+                job.recall.z = row
+                with clock("recall"):
+                    job.telling = Telling(memory.description(job.recall, job.request.prompt))
+        with self._reading, clock("tell"):
+            self._tell(jobs, z)
+        for job in jobs:
+            job.order = replace(job.order, description=job.telling.description or job.request.prompt)
+        if memory and any(job.recalls for job in jobs):
+            with self._reading, clock("recall"):
+                seen = self.seer.see_text([job.order.description for job in jobs])
+                for job, row, prompted in zip(jobs, seen, z, strict=True):
+                    if job.recall:
+                        job.recall.z, job.recall.seen = prompted, row
+                        job.order = memory.started(job.recall, job.order)
+
+    def _painted(self, job: Job, ride: Steps, clock: Clock, previews: bool, alone: bool) -> Generator[Event]:
+        """A job's events from its first step on. What started from a neighbour and does not show what was asked for is
+        painted again from noise."""
+        yield Progress("denoise", job.order.skipped, job.order.steps)
+        step = yield from self._follow(ride, clock)
+        seen, memory = self._look(job, step, clock), self._recollection
+        if memory and job.recall and seen is not None and not memory.accepts(job.recall, seen):
+            again = self.painter.steps([replace(job.order, start=None, skipped=0)], previews)[0]
+            try:
+                step = yield from self._follow(again, clock)
+            finally:
+                again.close()
+            job.order, seen = replace(job.order, start=None, skipped=0), self._look(job, step, clock)
+        assert step.picture is not None
+        seconds = clock.seconds()
+        painting = self._painting(step.picture, job, seconds)
+        if memory and job.recall and seen is not None:
+            if alone:
+                memory.learn(job.recall, job.order, seconds)
+            with clock("remember"):
+                reuse = memory.reuse(job.recall, job.order)
+                kept = memory.keep(job.recall, painting, job.order, step.latents, seen)
+            notes = (*painting.notes, *job.recall.notes)
+            painting = replace(painting, reuse=replace(reuse, remembered=kept), timings=clock.seconds(), notes=notes)
+        yield Finished(painting)
+
+    def _look(self, job: Job, step: Step, clock: Clock) -> NDArray[np.float32] | None:
+        """What clip sees in a picture that is to be guarded or remembered."""
+        if not job.recalls or step.picture is None:
+            return None
+        with self._reading, clock("look"):
+            seen: NDArray[np.float32] = self.seer.see_images([step.picture])[0]
+            return seen
+
+    def _follow(self, ride: Steps, clock: Clock) -> Generator[Event, None, Step]:
+        """The events of one picture on its way, and in the end the step that has it."""
         while True:
             with clock("denoise"):
                 step = next(ride)
@@ -133,7 +215,7 @@ class Studio:
             if step.picture is not None:
                 clock.move("denoise", "decode", step.decode_s)
                 yield Progress("decode")
-                return step.picture
+                return step
 
     def _sights(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Sight]:
         """What the teller is shown of each prompt; the concepts are seen only for one that reads them."""
@@ -145,46 +227,63 @@ class Studio:
             for prompt, row, words in zip(prompts, z, near, strict=True)
         ]
 
-    def _tell(self, requests: Sequence[PaintRequest], z: NDArray[np.float32]) -> list[Telling]:
-        """What the teller says; nothing where it is not asked."""
-        asked = [k for k, request in enumerate(requests) if request.describe]
-        tellings = [Telling("")] * len(requests)
+    def _tell(self, jobs: Sequence[Job], z: NDArray[np.float32]) -> None:
+        """What the teller says to those that it is asked for and that memory does not know."""
+        asked = [k for k, job in enumerate(jobs) if job.request.describe and not job.telling.description]
         if asked:
-            prompts = [requests[k].prompt for k in asked]
+            prompts = [jobs[k].request.prompt for k in asked]
             told = self.teller.tell(prompts, self._sights(prompts, z[asked]))
             for k, telling in zip(asked, told, strict=True):
-                tellings[k] = telling
-        return tellings
+                jobs[k].telling = telling
 
-    def _painting(
-        self, picture: Image.Image, request: PaintRequest, told: Telling, order: Order, seconds: Mapping[str, float]
-    ) -> Painting:
-        spec = self.painter.spec
+    def _painting(self, picture: Image.Image, job: Job, seconds: Mapping[str, float]) -> Painting:
+        spec, order = self.painter.spec, job.order
         used = {
             "model": spec.name,
             "version": spec.version,
             "engine": self.painter.engine,
-            "teller": type(self.teller).__name__ if told.description else "none",
+            "teller": type(self.teller).__name__ if job.telling.description else "none",
         }
         if sampler := order.sampler or spec.sampler:
             used["sampler"] = sampler
         return Painting(
             picture,
             order.description,
-            request,
+            job.request,
             order.seed,
             order.steps,
             order.guidance_scale,
             seconds,
             used,
-            self._notes(request, told, order),
+            self._notes(job),
         )
 
-    def _notes(self, request: PaintRequest, told: Telling, order: Order) -> tuple[str, ...]:
-        notes = (*self.seer.notes_on(request.prompt), *self.painter.notes_on(order.description))
+    def _notes(self, job: Job) -> tuple[str, ...]:
+        told, request = job.telling, job.request
+        notes = (*self.seer.notes_on(request.prompt), *self.painter.notes_on(job.order.description))
         if request.describe and not told.description:
             return (*notes, told.note or "the teller gave no description: the prompt itself is painted")
         return (*notes, told.note) if told.note else notes
+
+
+@dataclass
+class Job:
+    """One request on its way through the studio. recall: what memory has for it, None without memory; answer: the
+    stored painting of an identical request."""
+
+    request: PaintRequest
+    order: Order
+    recall: Recall | None = None
+    answer: Painting | None = None
+    telling: Telling = UNTOLD
+
+    @property
+    def recalls(self) -> bool:
+        return self.recall is not None and self.recall.mode != "off"
+
+    @property
+    def description(self) -> str:
+        return self.answer.description if self.answer else self.order.description
 
 
 class Clock:

@@ -4,4 +4,16 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import numpy as np
+from array_api_compat import array_namespace, to_device
+from numpy.typing import NDArray
+
 Array: TypeAlias = Any
+
+
+def kept(latents: Array) -> NDArray[np.float16]:
+    """Latents as they are kept, whatever holds them and wherever."""
+    if not isinstance(latents, np.ndarray):
+        whole = array_namespace(latents).astype(latents, array_namespace(latents).float32)  # NumPy knows no bfloat16
+        latents = np.asarray(to_device(whole, "cpu"))
+    return np.asarray(latents, np.float16)

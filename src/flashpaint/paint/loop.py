@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from array_api_compat import array_namespace
 
 from flashpaint.errors import Cancelled, FlashpaintError, PaintingFailed, QueueFull
+from flashpaint.paint.arrays import kept
 from flashpaint.paint.denoiser import Denoiser
 from flashpaint.paint.pace import batch_that_pays
 from flashpaint.paint.step import HeardSteps, Step, told
@@ -211,7 +212,8 @@ class DenoiseLoop:
             if trajectory.finished:
                 picture = self.denoiser.decode(trajectory.latents)[0]
                 took = time.perf_counter() - started
-                self._leave(ride, Step(trajectory.position, trajectory.steps, picture=picture, decode_s=took))
+                latents = kept(trajectory.latents[0])
+                self._leave(ride, Step(trajectory.position, trajectory.steps, None, picture, took, latents))
             else:
                 preview = (
                     self.denoiser.preview(trajectory.x0)[0] if ride.previews and trajectory.x0 is not None else None

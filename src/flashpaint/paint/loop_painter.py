@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from flashpaint.paint.arrays import kept
 from flashpaint.paint.denoiser import Conditioning, Denoiser, DenoiserSpec
 from flashpaint.paint.loop import DenoiseLoop, Following
-from flashpaint.paint.noise import seeded_noise
+from flashpaint.paint.noise import mix, noise_share, seeded_noise
 from flashpaint.paint.painter import Order
 from flashpaint.paint.samplers import SAMPLERS, SamplerState
 from flashpaint.paint.schedule import custom_sigmas, karras_sigmas
@@ -37,6 +39,10 @@ class LoopPainter:
 
     def close(self) -> None:
         self.loop.close()
+
+    def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float16]:
+        with self._reading:
+            return kept(self.denoiser.encode(pictures))
 
     def steps(self, orders: Sequence[Order], previews: bool = False) -> list[Following]:
         begun: list[Following] = []
@@ -70,14 +76,28 @@ class LoopPainter:
         spec, sigmas = self.spec, self.levels(order)
         shape = (1, spec.latent_channels, order.height // spec.downscale, order.width // spec.downscale)
         return Trajectory(
-            self.denoiser.hold(sigmas[0] * seeded_noise(order.seed, shape)),
+            self.denoiser.hold(self.first(order, sigmas, shape)),
             sigmas,
             positive,
             1.0 if spec.reads_guidance else order.guidance_scale,
             SAMPLERS[order.sampler or spec.sampler],
             SamplerState(spec.noise, order.seed),
+            position=order.skipped,
             negative=negative,
         )
+
+    def first(self, order: Order, sigmas: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """The latents that the order starts from: noise, or others noised to the level of its first step (SDEdit, Meng
+        et al. 2022)."""
+        noise = seeded_noise(order.seed, shape)
+        if order.start is None:
+            return np.asarray(sigmas[0] * noise, np.float32)
+        level = sigmas[order.skipped : order.skipped + 1]
+        found: NDArray[np.float32] = mix(order.start[None].astype(np.float32), noise, level, self.spec.noise)
+        return found
+
+    def noise_shares(self, order: Order) -> NDArray[np.float32]:
+        return noise_share(self.levels(order), self.spec.noise)
 
     def levels(self, order: Order) -> NDArray[np.float32]:
         """The order's own sigmas, or the model's, or as many between the model's ends as Karras spaces them."""

@@ -32,6 +32,11 @@ def alpha(sigma: float, kind: Mixing) -> float:
     return 1 - sigma if kind == "flow" else 1.0
 
 
+def noise_share(sigmas: NDArray[np.float32], kind: Mixing) -> NDArray[np.float32]:
+    """sigma / (alpha + sigma): 0 of clean latents, 1 of pure noise; a flow model's own sigma."""
+    return sigmas if kind == "flow" else sigmas / (1 + sigmas)
+
+
 def mix(x0: Array, noise: Array, sigmas: Array, kind: Mixing) -> Array:
     """x at noise levels sigmas (n,). flow: (1 - sigma) x0 + sigma noise (Lipman et al. 2022); sd: x0 + sigma noise."""
     sigma = sigmas.reshape(-1, *(1,) * (x0.ndim - 1))

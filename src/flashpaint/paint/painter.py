@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from flashpaint.paint.step import Step
 
@@ -38,7 +42,11 @@ class PainterSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One picture for a Painter: a request with its description, and the spec's defaults where it was silent."""
+    """One picture for a Painter: a request with its description, and the spec's defaults where it was silent.
+
+    start: clean latents (channels, height, width) that are noised to the level after `skipped` steps, where the painter
+    starts from them instead of from noise alone.
+    """
 
     description: str
     seed: int
@@ -51,6 +59,8 @@ class Order:
     schedule: str | None = None
     sigmas: tuple[float, ...] | None = None
     loras: tuple[tuple[str, float], ...] = ()
+    start: NDArray[np.float16] | None = None
+    skipped: int = 0
 
 
 class Steps(Iterator[Step], Protocol):
@@ -82,4 +92,18 @@ class Painter(Protocol):
 
     def close(self) -> None:
         """Call off what is being painted and free the device."""
+        ...
+
+
+@runtime_checkable
+class WarmPainter(Painter, Protocol):
+    """A painter whose orders may start from the latents of another picture."""
+
+    def noise_shares(self, order: Order) -> NDArray[np.float32]:
+        """How much of x is noise at each of the order's levels (steps + 1,), falling from 1 or less to 0: alike for all
+        kinds of models, as sigma is not."""
+        ...
+
+    def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float16]:
+        """RGB pictures of one size -> their latents (n, channels, height, width)."""
         ...

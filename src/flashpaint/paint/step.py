@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.errors import FlashpaintError
@@ -14,13 +16,15 @@ from flashpaint.errors import FlashpaintError
 
 @dataclass(frozen=True)
 class Step:
-    """A picture stands at `position` of `steps`. preview: if one was asked for; picture, decode_s: at the last."""
+    """A picture stands at `position` of `steps`. preview: if one was asked for; picture, decode_s: at the last, with
+    its clean latents (channels, height, width) where the painter has any."""
 
     position: int
     steps: int
     preview: Image.Image | None = None
     picture: Image.Image | None = None
     decode_s: float = 0.0
+    latents: NDArray[np.float16] | None = None
 
 
 class HeardSteps(Iterator[Step], ABC):

@@ -24,7 +24,7 @@ class ChatTeller:
     def __init__(self, model: str | Path) -> None:
         folder, config = find_transformers(model)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.words = open_words(folder)
+        self.name, self.words = folder.name, open_words(folder)
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
         self.model = open_model(folder, auto.AutoModelForCausalLM, dtype).to(device)
         self.positions = config.get("max_position_embeddings") or config.get("n_positions")

@@ -51,6 +51,7 @@ class EndpointTeller:
             raise ModelNotFound(
                 f"{url} needs the openai client ({missing}): pip install 'flashpaint[remote]'", param="teller"
             ) from missing
+        self.name = f"{url}#{model}"
         if not model:
             raise OutOfRange(f"{url} names no model: write {url}#MODEL, as the endpoint calls it", param="teller")
         self.url, self.model = url, model

@@ -14,6 +14,7 @@ from flashpaint.tell.teller import Sight, Teller, Telling
 class SilentTeller:
     """Says nothing: the prompt is painted as it is."""
 
+    name = "none"
     concepts = 0
 
     def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:

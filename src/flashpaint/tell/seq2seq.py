@@ -44,6 +44,7 @@ class Seq2SeqTeller:
     ) -> None:
         folder, config = find_transformers(model)
         self.beams, self.max_tokens = beams, max_tokens
+        self.name = folder.name if prefix is None else f"{folder.name} with {prefix.name}"
         self.words = open_words(folder)
         self.engine: CTranslate2Engine | TransformersEngine
         card = read_card(prefix or folder)

@@ -36,8 +36,12 @@ class Telling:
 class Teller(Protocol):
     """One canonical English description a prompt, whatever its wording or language.
 
-    concepts: how many of the words that clip finds near a prompt it reads.
+    name: of the model and its version, under which descriptions are remembered; concepts: how many of the words that
+    clip finds near a prompt it reads.
     """
+
+    @property
+    def name(self) -> str: ...
 
     @property
     def concepts(self) -> int: ...

@@ -1,0 +1,151 @@
+"""The nearest entries to some features: exact among few, approximate (HNSW, Malkov and Yashunin 2018) among many.
+
+Derived from the store and made again from it at any time; a snapshot on disk only saves that time. Knows no policy.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flashpaint.memory.entry import Kind, Scope, digest_of
+from flashpaint.memory.store import Store
+
+EXACT = 4096  # entries up to which one pass over all is as fast: about a millisecond
+LINKS, BUILD_EF, QUERY_EF = 16, 100, 64  # recall 0.998 of ten at 100,000 entries (docs/performance.md)
+FORMAT = 1  # of the snapshots; an older one is made anew
+GROWTH = 1.1  # a snapshot is written again once the index has grown by this
+
+log = logging.getLogger(__name__)
+
+
+class Index:
+    """Of the features of one kind in one scope. folder: for its snapshot, None for none."""
+
+    def __init__(self, store: Store, scope: Scope, kind: Kind, folder: Path | None = None, exact: int = EXACT) -> None:
+        self.store, self.scope, self.kind, self.exact = store, scope, kind, exact
+        self._turn = threading.Lock()
+        self._seqs = np.empty(0, np.int64)
+        self._features = np.empty((0, 0), np.float32)
+        self._newest = 0
+        self._gone: set[int] = set()
+        self._graph: Any = None
+        self._building: threading.Thread | None = None
+        name = digest_of({"scope": scope.digest, "kind": kind, "format": FORMAT})
+        self._snapshot = None if folder is None else folder / f"{name}.voy"
+        self._saved = 0
+        if self._snapshot is not None:
+            self._open_snapshot(self._snapshot)
+
+    def __len__(self) -> int:
+        return (len(self._graph) if self._graph is not None else len(self._seqs)) - len(self._gone)
+
+    def nearest(self, z: NDArray[Any], k: int = 16) -> list[tuple[int, float]]:
+        """(seq, cosine) of at most k entries, nearest first, those of other processes too. z: (dim,) of length 1."""
+        with self._turn:
+            self._refresh()
+            wanted = min(k + len(self._gone), len(self) + len(self._gone))
+            found = self._by_graph(z, wanted) if self._graph is not None else self._by_all(z, wanted)
+        return [(seq, near) for seq, near in found if seq not in self._gone][:k]
+
+    def forget(self, seq: int) -> None:
+        """It is no longer in the store."""
+        with self._turn:
+            self._gone.add(seq)
+            if len(self._gone) > max(64, len(self) // 5):  # the living would drown among them
+                self._newest, self._graph, self._gone = 0, None, set()
+                self._seqs, self._features = np.empty(0, np.int64), np.empty((0, 0), np.float32)
+
+    def build(self) -> None:
+        """Make the graph now, and its snapshot, where there are entries enough for one."""
+        with self._turn:
+            self._refresh()
+        if self._building is not None:
+            self._building.join()
+
+    def _refresh(self) -> None:
+        seqs, features = self.store.vectors(self.scope, self.kind, self._newest)
+        if not len(seqs):
+            return
+        self._newest, rows = int(seqs[-1]), features.astype(np.float32)
+        if self._graph is not None:
+            self._graph.add_items(rows, seqs.tolist())
+            self._save()
+            return
+        self._seqs = np.concatenate([self._seqs, seqs])
+        self._features = np.concatenate([self._features, rows]) if self._features.size else rows
+        if len(self._seqs) > self.exact and self._building is None:
+            self._building = threading.Thread(target=self._build, name="memory index", daemon=True)
+            self._building.start()
+
+    def _by_all(self, z: NDArray[Any], k: int) -> list[tuple[int, float]]:
+        if k <= 0:
+            return []
+        near = self._features @ z.astype(np.float32)
+        best = np.argpartition(-near, k - 1)[:k]
+        best = best[np.argsort(-near[best], kind="stable")]
+        return [(int(self._seqs[at]), float(near[at])) for at in best]
+
+    def _by_graph(self, z: NDArray[Any], k: int) -> list[tuple[int, float]]:
+        if k <= 0:
+            return []
+        seqs, distances = self._graph.query(z.astype(np.float32), k=k, query_ef=max(QUERY_EF, k))
+        return [(int(seq), 1 - float(distance)) for seq, distance in zip(seqs, distances, strict=True)]
+
+    def _build(self) -> None:
+        """Beside the exact search, which serves meanwhile; what came in since is added at the end."""
+        import voyager
+
+        with self._turn:
+            seqs, features = self._seqs, self._features
+        graph = voyager.Index(
+            voyager.Space.InnerProduct,
+            num_dimensions=features.shape[1],
+            M=LINKS,
+            ef_construction=BUILD_EF,
+            max_elements=2 * len(seqs),
+        )
+        graph.add_items(features, seqs.tolist())
+        with self._turn:
+            if newer := len(self._seqs) - len(seqs):
+                graph.add_items(self._features[-newer:], self._seqs[-newer:].tolist())
+            self._graph, self._building = graph, None
+            self._seqs, self._features = np.empty(0, np.int64), np.empty((0, 0), np.float32)
+            self._save()
+
+    def _save(self) -> None:
+        if self._snapshot is None or len(self._graph) < self._saved * GROWTH:
+            return
+        scratch = self._snapshot.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._snapshot.parent.mkdir(parents=True, exist_ok=True)
+            self._graph.save(str(scratch))
+            scratch.replace(self._snapshot)
+            about = {"newest": self._newest, "entries": len(self._graph), "bytes": self._snapshot.stat().st_size}
+            scratch.write_text(json.dumps(about))
+            scratch.replace(self._snapshot.with_suffix(".json"))
+            self._saved = len(self._graph)
+        except (OSError, RuntimeError) as error:  # without it the next process builds again, nothing else
+            log.warning("no snapshot of the memory's index: %s", error)
+            scratch.unlink(missing_ok=True)
+
+    def _open_snapshot(self, path: Path) -> None:
+        """One that is missing, torn or of another store counts as none."""
+        try:
+            about = json.loads(path.with_suffix(".json").read_text())
+            if path.stat().st_size != about["bytes"] or about["newest"] > self.store.change()[0]:
+                return
+            import voyager
+
+            graph = voyager.Index.load(str(path))
+        except (OSError, ValueError, KeyError, RuntimeError):
+            return
+        if len(graph) == about["entries"]:
+            self._graph, self._newest, self._saved = graph, about["newest"], len(graph)

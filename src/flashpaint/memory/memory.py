@@ -1,0 +1,123 @@
+"""Recall and remember, in features and latents: what there is for a request, and what is kept of a painting.
+
+Knows the store, its index and the calibration; knows no clip, language model or painter.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flashpaint.memory.calibration import Calibration
+from flashpaint.memory.entry import Entry, Kind, Scope
+from flashpaint.memory.index import Index
+from flashpaint.memory.store import Store
+
+NEIGHBOURS = 16  # of which one is chosen
+ALIKE = 0.005  # of similarity: neighbours that near to the best are as good, and chance chooses, for variety's sake
+
+
+@dataclass(frozen=True)
+class Match:
+    """A neighbour to start from, and the noise share at which."""
+
+    entry: Entry
+    similarity: float
+    noise: float
+
+
+@dataclass
+class Counts:
+    """Since this memory was opened."""
+
+    asked: int = 0
+    identical: int = 0
+    near: int = 0
+    refused: int = 0
+    told: int = 0
+
+
+class Memory:
+    """calibration: for the painter and clip in use. folder: where the index keeps its snapshots, None for nowhere."""
+
+    def __init__(self, store: Store, calibration: Calibration, folder: Path | None = None) -> None:
+        self.store, self.calibration, self.folder = store, calibration, folder
+        self.counts = Counts()
+        self._indexes: dict[tuple[str, Kind], Index] = {}
+        self._turn = threading.Lock()
+
+    def index(self, scope: Scope, kind: Kind) -> Index:
+        with self._turn:
+            name = (scope.digest, kind)
+            if name not in self._indexes:
+                self._indexes[name] = Index(self.store, scope, kind, self.folder and self.folder / "index")
+            return self._indexes[name]
+
+    # ---- recall
+
+    def description(self, scope: Scope, teller: str, prompt: str, z: NDArray[np.float32]) -> str | None:
+        """What the teller says to this prompt: said to the same words before, or to words that mean the same by the
+        calibrated test."""
+        if said := self.store.description_of(scope.owner, teller, prompt):
+            return said
+        if self.calibration.told > 1:
+            return None
+        for entry, near in self.nearest(scope, "prompt", z, 1):
+            if near >= self.calibration.told and entry.teller == teller:
+                return entry.description
+        return None
+
+    def match(self, scope: Scope, seen: NDArray[np.float32], seed: int) -> Match | None:
+        """A neighbour of the description's features (dim,) that is near enough to start from; of those that are about
+        as near, the seed chooses."""
+        found = [(e, near) for e, near in self.nearest(scope, "description", seen) if e.latents is not None]
+        best = max((near for _, near in found), default=-1.0)
+        noise = self.calibration.start(best)
+        if noise >= 1:
+            return None
+        alike = [(e, near) for e, near in found if near >= best - ALIKE and self.calibration.start(near) == noise]
+        return Match(*alike[seed % len(alike)], noise)
+
+    def nearest(self, scope: Scope, kind: Kind, z: NDArray[Any], number: int = NEIGHBOURS) -> list[tuple[Entry, float]]:
+        """(entry, cosine), nearest first; what the store no longer holds is forgotten on the way."""
+        index = self.index(scope, kind)
+        while True:
+            near = dict(index.nearest(z, number))
+            entries = self.store.get(list(near))
+            for seq in near.keys() - {entry.seq for entry in entries}:
+                index.forget(seq)
+            if len(entries) == len(near):
+                return [(entry, near[entry.seq]) for entry in entries]
+
+    def search(self, owner: str, seer: str, z: NDArray[Any], kind: Kind, number: int) -> list[tuple[Entry, float]]:
+        """Of all that the owner has and this clip has seen."""
+        found: list[tuple[Entry, float]] = []
+        for scope in self.store.owned(owner):
+            if scope.seer == seer:
+                found += self.nearest(scope, kind, z, number)
+        return sorted(found, key=lambda pair: -pair[1])[:number]
+
+    # ---- remember
+
+    def fits(self, description: NDArray[np.float32], picture: NDArray[np.float32]) -> bool:
+        """The guard: whether clip sees the description (dim,) in the picture (dim,)."""
+        return float(description @ picture) >= self.calibration.floor
+
+    def remember(self, entry: Entry, picture: bytes, suffix: str) -> Entry:
+        return self.store.add(entry, picture, suffix)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def skipped_steps(noise_shares: Sequence[float] | NDArray[np.float32], start: float) -> int:
+    """How many steps of a schedule lie above the start: those left begin at its noise share or just above, and the last
+    step is always painted, so that the same neighbour gives each seed a picture of its own."""
+    above = [k for k, share in enumerate(noise_shares[:-1]) if share >= start]
+    return above[-1] if above else 0
