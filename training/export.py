@@ -30,7 +30,7 @@ from training.denoiser import open_denoiser
 from training.judge import WHOLE, open_judge
 from training.run import Stage, load
 from training.teller import END, open_codebook, open_teller
-from training.trials import shipped
+from training.trials import families, shipped
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
@@ -201,7 +201,9 @@ def write_judge(stage: Stage, folder: Path) -> None:
     classes = {"things": THINGS, "tints": TINTS, "place": PLACES, "time": TIMES, "ground": COLOURS, "style": STYLES}
     names = {name: [word.en[0] for word in words] for name, words in classes.items()}
     facts = {**names, "trials": shipped(4 if stage.small else 60)}
-    (folder / "judge.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    facts |= {series: families(series, 2 if stage.small else 40) for series in ("calibrate", "trace")}
+    lines = [f" {json.dumps(name)}: {json.dumps(fact, ensure_ascii=False)}" for name, fact in facts.items()]
+    (folder / "judge.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
 def keep(stage: Stage) -> None:
