@@ -27,9 +27,11 @@ ALLOWED = {
     "marks": GROUND,
     "recollection": GROUND | {"see", "paint", "memory", "marks"},
     "studio": GROUND | {"models", "see", "tell", "paint", "memory", "recollection"},
+    "gallery": GROUND | {"memory", "paint", "recollection", "studio"},
+    "sheet": set(),
     "networks": GROUND | {"models"},
-    "bench": GROUND | {"studio", "marks", "paint", "tell", "models", "networks"},
-    "cli": GROUND | {"studio", "marks", "bench", "models", "__init__"},
+    "bench": GROUND | {"studio", "marks", "paint", "memory", "tell", "models", "networks"},
+    "cli": GROUND | {"studio", "marks", "bench", "memory", "gallery", "sheet", "models", "__init__"},
     "__init__": GROUND | {"studio"},
 }
 

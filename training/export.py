@@ -194,10 +194,15 @@ def write_teller(stage: Stage, folder: Path) -> None:
 
 
 def write_judge(stage: Stage, folder: Path) -> None:
-    """Its graph, the names of its classes, and the trials that benchmarks judge pictures on."""
+    """Its graph and its facts."""
     pictures = torch.rand(2, 3, SIDE_LATENTS * DOWNSCALE, SIDE_LATENTS * DOWNSCALE)
     outputs = ["things", "tints", *WHOLE]
     write_graph(open_judge(stage), {"pictures": pictures}, outputs, folder / "judge.onnx")
+    write_facts(stage, folder)
+
+
+def write_facts(stage: Stage, folder: Path) -> None:
+    """The names of the judge's classes, and the scenes that benchmarks and calibration ask for."""
     classes = {"things": THINGS, "tints": TINTS, "place": PLACES, "time": TIMES, "ground": COLOURS, "style": STYLES}
     names = {name: [word.en[0] for word in words] for name, words in classes.items()}
     facts = {**names, "trials": shipped(4 if stage.small else 60)}
@@ -257,15 +262,17 @@ def commit() -> str:
 
 
 def main() -> None:
-    only = {a for a in sys.argv if a in ("--scores", "--judge")}
+    only = {a for a in sys.argv if a in ("--manifest", "--judge", "--facts")}
     sys.argv = [a for a in sys.argv if a not in only]
     stage = Stage.from_arguments(
-        "export", f"{__doc__} --scores: only the newest scores into the manifest. --judge: only the judge.", minutes=5
+        "export", f"{__doc__} --manifest: only that, with the newest scores. --judge, --facts: only these.", minutes=5
     )
     folder = stage.folder / "mini" if stage.small else MINI
     folder.mkdir(parents=True, exist_ok=True)
     if "--judge" in only:
         write_judge(stage, folder)
+    if "--facts" in only:
+        write_facts(stage, folder)
     if not only:
         write_judge(stage, folder)
         write_graphs(stage, folder)

@@ -47,8 +47,8 @@ class Studio:
 
     def __init__(self, seer: Seer, teller: Teller, painter: Painter, memory: Memory | None = None) -> None:
         self.seer, self.teller, self.painter, self.memory = seer, teller, painter, memory
-        self._recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
-        self._concepts = Concepts(seer)
+        self.recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
+        self.concepts = Concepts(seer)
         self._reading = threading.Lock()  # seer and teller serve one caller at a time
 
     @classmethod
@@ -116,6 +116,12 @@ class Studio:
         check(request, self.painter.spec)
         return self._run([request], previews)
 
+    def close(self) -> None:
+        """Call off what is being painted, free the device, and close the memory."""
+        self.painter.close()
+        if self.memory is not None:
+            self.memory.close()
+
     def _run(self, requests: Sequence[PaintRequest], previews: bool) -> Generator[Event]:
         clock = Clock()
         with clock("recall"):
@@ -143,16 +149,16 @@ class Studio:
                 ride.close()
 
     def _job(self, request: PaintRequest) -> Job:
-        recall = self._recollection.recall(request) if self._recollection else None
+        recall = self.recollection.recall(request) if self.recollection else None
         seed = secrets.randbelow(SEED_LIMIT) if request.seed is None else request.seed
         job = Job(request, order_of(request, self.painter.spec, request.prompt, seed), recall)
-        if self._recollection and recall:
-            job.answer = self._recollection.remembered(recall, request)
+        if self.recollection and recall:
+            job.answer = self.recollection.remembered(recall, request)
         return job
 
     def _describe(self, jobs: Sequence[Job], z: NDArray[np.float32], clock: Clock) -> None:
         """Each job's telling and order: what memory knows is not told again, and what it has near is started from."""
-        memory = self._recollection
+        memory = self.recollection
         for job, row in zip(jobs, z, strict=True):
             if memory and job.recall and job.request.describe:
                 job.recall.z = row
@@ -175,7 +181,7 @@ class Studio:
         painted again from noise."""
         yield Progress("denoise", job.order.skipped, job.order.steps)
         step = yield from self._follow(ride, clock)
-        seen, memory = self._look(job, step, clock), self._recollection
+        seen, memory = self._look(job, step, clock), self.recollection
         if memory and job.recall and seen is not None and not memory.accepts(job.recall, seen):
             again = self.painter.steps([replace(job.order, start=None, skipped=0)], previews)[0]
             try:
@@ -221,20 +227,23 @@ class Studio:
         """What the teller is shown of each prompt; the concepts are seen only for one that reads them."""
         if not self.teller.concepts:
             return [Sight(row) for row in z]
-        near = self._concepts.near(z, self.teller.concepts)
+        near = self.concepts.near(z, self.teller.concepts)
         return [
-            Sight(row, concepts=words, nearness=self._concepts.nearness(prompt, row))
+            Sight(row, concepts=words, nearness=self.concepts.nearness(prompt, row))
             for prompt, row, words in zip(prompts, z, near, strict=True)
         ]
 
     def _tell(self, jobs: Sequence[Job], z: NDArray[np.float32]) -> None:
-        """What the teller says to those that it is asked for and that memory does not know."""
+        """Each job's telling, of those that it is asked for and that memory does not know."""
         asked = [k for k, job in enumerate(jobs) if job.request.describe and not job.telling.description]
         if asked:
-            prompts = [jobs[k].request.prompt for k in asked]
-            told = self.teller.tell(prompts, self._sights(prompts, z[asked]))
+            told = self.telling([jobs[k].request.prompt for k in asked], z[asked])
             for k, telling in zip(asked, told, strict=True):
                 jobs[k].telling = telling
+
+    def telling(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Telling]:
+        """What the teller says to the prompts, shown their features z (n, dim)."""
+        return self.teller.tell(prompts, self._sights(prompts, z))
 
     def _painting(self, picture: Image.Image, job: Job, seconds: Mapping[str, float]) -> Painting:
         spec, order = self.painter.spec, job.order

@@ -27,16 +27,29 @@ class Verdict:
     """What the judge says of one picture.
 
     things (classes,): the likelihood of each thing anywhere; where (classes, 2): its centre (x, y) in 0..1; tint
-    (classes,): the tint read at each thing; place, time, ground, style: the classes of the whole.
+    (classes,): the tint read at each thing; whole: the likelihoods (classes,) of place, time, ground and style.
     """
 
     things: NDArray[np.float32]
     where: NDArray[np.float32]
     tint: NDArray[np.int64]
-    place: int
-    time: int
-    ground: int
-    style: int
+    whole: Mapping[str, NDArray[np.float32]]
+
+    @property
+    def place(self) -> int:
+        return int(self.whole["place"].argmax())
+
+    @property
+    def time(self) -> int:
+        return int(self.whole["time"].argmax())
+
+    @property
+    def ground(self) -> int:
+        return int(self.whole["ground"].argmax())
+
+    @property
+    def style(self) -> int:
+        return int(self.whole["style"].argmax())
 
     def top(self, k: int) -> list[int]:
         """The k likeliest things, likeliest first."""
@@ -45,7 +58,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Trial:
-    """A prompt in both languages and what its picture must show: numbers of the judge's classes."""
+    """A prompt in both languages, its canonical description, and what its picture must show: numbers of the judge's
+    classes, None for what was not asked."""
 
     kind: str
     en: str
@@ -53,6 +67,24 @@ class Trial:
     things: tuple[int, ...]
     relation: str | None
     place: int | None
+    description: str = ""
+    time: int | None = None
+    ground: int | None = None
+    style: int | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Trial:
+        return cls(**{**row, "things": tuple(row["things"])})
+
+    def score(self, verdict: Verdict) -> float:
+        """How likely the judge holds what was asked for, 0 to 1: the mean over things, relation and the whole."""
+        found = [float(verdict.things[thing]) for thing in self.things]
+        if self.relation in ("left", "above"):
+            found.append(float(relation_holds(verdict, self.things, self.relation)))
+        for name in WHOLE:
+            if (asked := getattr(self, name)) is not None:
+                found.append(float(verdict.whole[name][asked]))
+        return sum(found) / len(found)
 
     def met(self, verdict: Verdict) -> bool:
         """single: among five guesses; place: among three, and the place; pair: both, and their relation."""
@@ -61,6 +93,15 @@ class Trial:
         if self.relation is not None:
             return relation_holds(verdict, self.things, self.relation)
         return all_present(verdict, self.things) and verdict.place == self.place
+
+
+@dataclass(frozen=True)
+class Family:
+    """A scene, other ways to say it in both languages, and scenes that differ from it in one thing."""
+
+    scene: Trial
+    said: tuple[str, ...]
+    edits: tuple[Trial, ...]
 
 
 def all_present(verdict: Verdict, things: Sequence[int]) -> bool:
@@ -87,8 +128,11 @@ def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:
     where = weight @ centres / np.maximum(weight.sum(2, keepdims=True), 1e-9)
     cells = said["tints"].argmax(1).reshape(n, -1)
     tints = np.take_along_axis(cells, weight.argmax(2), 1)
-    whole = [said[name].argmax(1) for name in WHOLE]
-    return [Verdict(maps[k].max((1, 2)), where[k], tints[k], *(int(classes[k]) for classes in whole)) for k in range(n)]
+    whole = {name: softmax(said[name]) for name in WHOLE}
+    return [
+        Verdict(maps[k].max((1, 2)), where[k], tints[k], {name: likely[k] for name, likely in whole.items()})
+        for k in range(n)
+    ]
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
@@ -106,7 +150,14 @@ class Judge:
     @cached_property
     def trials(self) -> list[Trial]:
         """Held-out scenes, their kinds by turns."""
-        return [Trial(**{**row, "things": tuple(row["things"])}) for row in self._facts["trials"]]
+        return [Trial.of(row) for row in self._facts["trials"]]
+
+    def families(self, series: str) -> list[Family]:
+        """Held-out scenes for "calibrate" or "trace", their kinds by turns."""
+        return [
+            Family(Trial.of(row["scene"]), tuple(row["said"]), tuple(map(Trial.of, row["edits"])))
+            for row in self._facts[series]
+        ]
 
     def things(self, verdict: Verdict, k: int = 5) -> list[str]:
         """The names of the likeliest things."""

@@ -13,8 +13,11 @@ from rich.console import Console
 
 from flashpaint import __version__
 from flashpaint.cli.bench import bench
+from flashpaint.cli.calibrate import calibrate
+from flashpaint.cli.index import index
 from flashpaint.cli.models import models
 from flashpaint.cli.paint import paint
+from flashpaint.cli.search import search
 from flashpaint.cli.show import show
 from flashpaint.errors import FlashpaintError
 
@@ -32,6 +35,10 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
 
   flashpaint show cat.png                             how a picture was made
 
+  flashpaint index ~/Pictures                         your own pictures into memory, to start from and to find
+
+  flashpaint search "a cat in space" --out cats.png   what is remembered, as a contact sheet
+
   flashpaint models                                   what is here; add, verify and remove models
 
   flashpaint bench stages                             how fast this machine is
@@ -42,8 +49,11 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True)(paint)
 app.command()(show)
+app.command(no_args_is_help=True)(index)
+app.command(no_args_is_help=True)(search)
 app.add_typer(models, name="models")
 app.command()(bench)
+app.command()(calibrate)
 
 
 def _version(wanted: bool) -> None:

@@ -7,7 +7,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,15 +17,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flashpaint import marks
+from flashpaint.cli.options import MEMORY, MODELS, Folder, Model, Painter, Revision, Seer, Teller
 from flashpaint.errors import OutOfRange, OutputUnwritable, PromptEmpty
-from flashpaint.request import Finished, Painting, PaintRequest, Told, check_number
+from flashpaint.request import Finished, Painting, PaintRequest, Reuse, Told, check_number
 from flashpaint.request import Progress as Stage
 
 MOST = 64  # pictures of one prompt
 
 
 ADVANCED = "How it is painted"
-MODELS = "With other models (see README: With the models you already use)"
 
 
 def paint(
@@ -67,32 +67,23 @@ def paint(
         typer.Option(help="The noise levels themselves, falling to 0: 1,0.6,0.3,0", rich_help_panel=ADVANCED),
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all]", rich_help_panel=ADVANCED)] = None,
-    model: Annotated[str, typer.Option(help="An embedded model or a model folder.", rich_help_panel=MODELS)] = "mini",
-    painter: Annotated[
+    reuse: Annotated[
         str | None,
         typer.Option(
-            help="What paints instead: a diffusers folder, a name of `flashpaint models`, owner/name of a hub, or "
-            "https://HOST/v1#MODEL of an OpenAI-compatible images endpoint.",
-            rich_help_panel=MODELS,
+            help="auto starts from a remembered picture that is near, exact gives back the very same one, off forgets "
+            "memory. [default: exact with --seed, else auto]",
+            rich_help_panel=MEMORY,
         ),
     ] = None,
-    revision: Annotated[
-        str | None, typer.Option(help="Of the painter on its hub, best a commit.", rich_help_panel=MODELS)
-    ] = None,
-    seer: Annotated[
-        str,
-        typer.Option(
-            help="What sees instead: a CLIP, SigLIP or Chinese CLIP folder, or owner/name.", rich_help_panel=MODELS
-        ),
-    ] = "mini",
-    teller: Annotated[
-        str,
-        typer.Option(
-            help="What describes instead: a T5, BART or chat model's folder or owner/name, http://HOST/v1#MODEL of an "
-            "OpenAI-compatible endpoint, or none.",
-            rich_help_panel=MODELS,
-        ),
-    ] = "mini",
+    remember: Annotated[
+        bool, typer.Option("--remember/--no-memory", help="Use and fill the memory.", rich_help_panel=MEMORY)
+    ] = True,
+    memory: Folder = None,
+    model: Model = "mini",
+    painter: Painter = None,
+    revision: Revision = None,
+    seer: Seer = "mini",
+    teller: Teller = "mini",
     lora: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,12 +120,15 @@ def paint(
         schedule=schedule,
         sigmas=parse_sigmas(sigmas),
         loras=tuple((name, weight) for name, _, weight in worn),
+        reuse=reuse,
     )
     wanted = [replace(asked, prompt=text, seed=None if seed is None else seed + k) for text in texts for k in range(n)]
     paths = output_paths(wanted, out, overwrite)
     console = Console(stderr=True, highlight=False)
     preview = show if show is not None else (sys.stdout.isatty() and not as_json)
-    from flashpaint.studio import Studio  # the engines load only once the request is known to be sound
+    # the engines load only once the request is known to be sound
+    from flashpaint.memory.opening import memory_folder
+    from flashpaint.studio import Studio
 
     studio = Studio.open(
         model,
@@ -145,6 +139,7 @@ def paint(
         fast=fast,
         seer=seer,
         teller=teller,
+        memory=(memory or memory_folder()) if remember and reuse != "off" else None,
     )
     for request, path in zip(wanted, paths, strict=True):
         painting = paint_one(studio, request, console)
@@ -184,6 +179,7 @@ def tell(painting: Painting, path: Path, console: Console, preview: bool, as_jso
                     "file": str(path),
                     **marks.record(painting),
                     "notes": list(painting.notes),
+                    "reuse": asdict(painting.reuse),
                     "seconds": {k: round(v, 4) for k, v in painting.timings.items()},
                 },
                 ensure_ascii=False,
@@ -199,10 +195,22 @@ def tell(painting: Painting, path: Path, console: Console, preview: bool, as_jso
     out.print(
         f"[bold]{escape(str(path))}[/]\n"
         f"  {escape(painting.request.prompt)}  →  [italic]{escape(painting.description)}[/]"
-        f"\n  seed {painting.seed}  {painting.steps} steps  {spent}"
+        f"\n  seed {painting.seed}  {painting.steps} steps  {spent}{recalled(painting.reuse)}"
     )
     for note in painting.notes:
         console.print(f"  note: {escape(note)}")
+
+
+def recalled(reuse: Reuse) -> str:
+    """What came from memory, on a line of its own; "" where nothing did."""
+    told = "; the description too" if reuse.told else ""
+    saved = f", about {reuse.saved_s * 1000:.0f} ms saved" if reuse.saved_s else ""
+    said = {
+        "identical": f"the very picture that was painted for this before ({reuse.neighbour})",
+        "near": f"started from {reuse.neighbour} ({reuse.similarity:.3f} alike), {reuse.skipped} steps skipped{told}",
+        "refused": f"started from {reuse.neighbour}, but that did not look right, and was painted from noise",
+    }.get(reuse.kind, "")
+    return f"\n  memory: {said}{saved}" if said else ""
 
 
 def parse_size(size: str | None) -> tuple[int | None, int | None]:

@@ -12,15 +12,15 @@ from PIL import Image
 COLUMNS = 48
 
 
-def draw(picture: Image.Image) -> None:
-    """Write the picture to stdout."""
+def draw(picture: Image.Image, columns: int = COLUMNS) -> None:
+    """Write the picture to stdout. columns: of half blocks."""
     program = os.environ.get("TERM_PROGRAM", "")
     if "kitty" in os.environ.get("TERM", "") or program in ("ghostty", "WezTerm"):
         sys.stdout.write(kitty(picture))
     elif program == "iTerm.app":
         sys.stdout.write(iterm(picture))
     else:
-        sys.stdout.write(half_blocks(picture))
+        sys.stdout.write(half_blocks(picture, columns))
     sys.stdout.write("\n")
     sys.stdout.flush()
 

@@ -67,14 +67,17 @@ class Entry:
 
     def check(self) -> int:
         """A checksum of all that a reader relies on: what a damaged page of the database changes is noticed."""
-        crc = zlib.crc32(
-            json.dumps(
-                [self.id, self.scope.digest, self.key, self.prompt, self.description, self.teller, self.picture]
-            ).encode()
-        )
+        shape = None if self.latents is None else self.latents.shape
+        texts = [self.id, self.scope.digest, self.key, self.prompt, self.description, self.teller, self.picture]
+        told = [*texts, self.seed, self.steps, dict(self.record), shape, float(self.created)]
+        crc = zlib.crc32(json.dumps(told).encode())
         for kind in KINDS:
-            crc = zlib.crc32(self.features[kind].tobytes() if kind in self.features else b"", crc)
-        return zlib.crc32(b"" if self.latents is None else self.latents.tobytes(), crc)
+            crc = zlib.crc32(_bytes(self.features.get(kind)), crc)
+        return zlib.crc32(_bytes(self.latents), crc)
+
+
+def _bytes(array: NDArray[Any] | None) -> bytes:
+    return b"" if array is None else np.asarray(array, np.float16).tobytes()
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from flashpaint.errors import DiskFull, MemoryDamaged, OutputUnwritable
+from flashpaint.errors import DiskFull, MemoryDamaged, OutputUnwritable, PictureUnreadable
 
 SCRATCH = ".writing-"
 STALE_S = 3600.0  # no write takes so long: what is older was left by a process that was killed
@@ -33,7 +33,9 @@ class PictureFiles:
         """
         name, scratch = hashlib.sha256(content).hexdigest() + suffix, None
         try:
-            self.path(name).parent.mkdir(parents=True, exist_ok=True)
+            if not self.path(name).parent.is_dir():
+                self.path(name).parent.mkdir(parents=True, exist_ok=True)
+                settle(self.folder)
             with tempfile.NamedTemporaryFile(dir=self.path(name).parent, prefix=SCRATCH, delete=False) as file:
                 scratch = Path(file.name)
                 file.write(content)
@@ -45,13 +47,21 @@ class PictureFiles:
             raise unwritable(error, self.folder) from error
         return name, scratch
 
+    def place(self, scratch: Path, name: str) -> None:
+        """Give what `write` wrote its name, which a power cut does not take away again."""
+        scratch.replace(self.path(name))
+        settle(self.path(name).parent)
+
     def read(self, name: str) -> bytes:
-        """Raises MemoryDamaged where the file is missing or holds something else."""
+        """Raises MemoryDamaged where the file is missing or holds something else, PictureUnreadable where it may be
+        there, but not to be read now."""
         try:
             content = self.path(name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise MemoryDamaged(f"picture {name[:12]} is gone: run flashpaint memory verify", param="memory") from error
         except OSError as error:
-            raise MemoryDamaged(
-                f"picture {name[:12]} cannot be read ({error.strerror}): run flashpaint memory verify", param="memory"
+            raise PictureUnreadable(
+                f"picture {name[:12]} cannot be read now ({error.strerror}): try again", param="memory"
             ) from error
         if hashlib.sha256(content).hexdigest() != name.partition(".")[0]:
             raise MemoryDamaged(f"picture {name[:12]} is damaged: run flashpaint memory verify", param="memory")
@@ -64,10 +74,32 @@ class PictureFiles:
 
     def sweep(self) -> int:
         """Remove what killed processes left half-written; how many there were."""
-        left = [p for p in self.folder.glob(f"??/{SCRATCH}*") if time.time() - p.stat().st_mtime > STALE_S]
+        left = self.scratch(STALE_S)
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
+
+    def scratch(self, older_s: float = 0.0) -> list[Path]:
+        """Files that are half-written, by a process that runs or by one that was killed."""
+        return [path for path in sorted(self.folder.glob(f"??/{SCRATCH}*")) if age_s(path) >= older_s]
+
+
+def age_s(path: Path) -> float:
+    """Since it was written; minus one for a file that is gone, as one that another process has just named."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return -1.0
+
+
+def settle(folder: Path) -> None:
+    """Make safe on the disk which names there are in the folder."""
+    if os.name == "posix":  # elsewhere folders cannot be opened
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def unwritable(error: OSError, folder: Path) -> OutputUnwritable:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from flashpaint.errors import MemoryNewer
 
@@ -44,16 +45,16 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [first]
 def migrate(db: sqlite3.Connection, migrations: list[Callable[[sqlite3.Connection], None]] = MIGRATIONS) -> None:
     """Bring the database to the newest shape, each step whole or not at all. Raises MemoryNewer."""
     while (version := version_of(db)) < len(migrations):
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(db):
             if version_of(db) == version:  # else another process was faster
                 migrations[version](db)
                 db.execute(f"PRAGMA user_version = {version + 1}")
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-    if version > len(migrations):
+    refuse_newer(db, migrations)
+
+
+def refuse_newer(db: sqlite3.Connection, migrations: list[Callable[[sqlite3.Connection], None]] = MIGRATIONS) -> None:
+    """Raises MemoryNewer, before anything is touched."""
+    if (version := version_of(db)) > len(migrations):
         raise MemoryNewer(
             f"this memory was written by a newer flashpaint (shape {version}, known here: {len(migrations)}): upgrade "
             "flashpaint, or name another folder with FLASHPAINT_MEMORY",
@@ -63,3 +64,16 @@ def migrate(db: sqlite3.Connection, migrations: list[Callable[[sqlite3.Connectio
 
 def version_of(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing, and no other writer meanwhile."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

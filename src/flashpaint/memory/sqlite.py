@@ -6,13 +6,13 @@ write lock: so processes may share a folder, and one that is killed leaves at mo
 
 from __future__ import annotations
 
-import json
-import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashpaint.errors import DiskFull, MemoryBusy, MemoryDamaged, OutputUnwritable
-from flashpaint.memory.entry import KINDS, Entry, Kind, Scope, said
+from flashpaint.memory.entry import Entry, Kind, Scope, said
 from flashpaint.memory.files import PictureFiles, unwritable
-from flashpaint.memory.migrations import migrate
+from flashpaint.memory.migrations import migrate, refuse_newer, transaction
+from flashpaint.memory.rows import HALF_LIFE_S, entry_of, insert, read_rows, row_of, text_of, worth
 from flashpaint.memory.store import Statistics
 
 NAME = "memory.db"
 BUDGET = 2 * 10**9  # bytes, until another is set
 WAIT_S = 10.0  # for another process's write
-HALF_LIFE_S = 7 * 86400.0  # of what a hit counts
-OVERHEAD = 1024  # bytes of a row beside its features and latents: texts, indexes, pages
-
-COLUMNS = (
-    *("seq", "id", "owner", "painter", "seer", "width", "height", "task", "steered", "key", "prompt", "description"),
-    *("teller", "seed", "steps", "record", "seen_prompt", "seen_description", "seen_picture", "latents"),
-    *("shape", "picture", "bytes", '"check"', "created", "hits"),
-)
-ROW = f"SELECT {', '.join(COLUMNS)} FROM pictures"
-
-
-def worth(heat: float, size: int, used: float) -> float:
-    """What keeping it saves: steps, halved every HALF_LIFE_S since `used`, a byte. As a logarithm, in half-lives, whose
-    order never changes with time (LCBFU: Agarwal et al. 2024)."""
-    return used / HALF_LIFE_S + math.log2(max(heat, 1e-9) / size)
 
 
 class SqliteStore:
@@ -51,6 +37,7 @@ class SqliteStore:
     def __init__(self, folder: Path, budget: int | None = None) -> None:
         self.folder, self.files = folder, PictureFiles(folder / "pictures")
         self._turn = threading.RLock()
+        self._unneeded: set[str] = set()  # pictures that may have lost their last row
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(
@@ -60,14 +47,22 @@ class SqliteStore:
             raise OutputUnwritable(
                 f"there can be no memory in {folder} ({error}): name another with FLASHPAINT_MEMORY", param="memory"
             ) from error
-        with self._reading():
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # what was acknowledged outlives a power cut
-            self._db.execute("PRAGMA foreign_keys = ON")
-            migrate(self._db)
-            if budget is not None or not self.total("budget"):
-                self._db.execute("UPDATE totals SET value = ? WHERE name = 'budget'", (budget or BUDGET,))
+        self._db.text_factory = text_of
+        try:
+            with self._reading():
+                self._open(budget)
+        except BaseException:
+            self._db.close()
+            raise
         self.files.sweep()
+
+    def _open(self, budget: int | None) -> None:
+        refuse_newer(self._db)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")  # what was acknowledged outlives a power cut
+        migrate(self._db)
+        if budget is not None or not self.total("budget"):
+            self._db.execute("UPDATE totals SET value = ? WHERE name = 'budget'", (budget or BUDGET,))
 
     # ---- writing
 
@@ -75,42 +70,22 @@ class SqliteStore:
         name, scratch = self.files.write(picture, suffix)
         try:
             with self._writing():
-                scratch.replace(self.files.path(name))
+                self.files.place(scratch, name)
                 kept = self._insert(entry, name, len(picture))
                 self._evict(spare=kept.seq)
         except OSError as error:
+            self._drop_unneeded(name)
             raise unwritable(error, self.folder) from error
+        except BaseException:
+            self._drop_unneeded(name)
+            raise
         finally:
             scratch.unlink(missing_ok=True)
         return kept
 
     def _insert(self, entry: Entry, name: str, size: int) -> Entry:
-        blobs = {f"seen_{kind}": blob(entry.features.get(kind)) for kind in KINDS} | {"latents": blob(entry.latents)}
-        total = size + OVERHEAD + sum(len(b) for b in blobs.values() if b)
-        now = time.time()
-        scope = entry.scope.__dict__ | {"scope": entry.scope.digest}
-        texts = {field: getattr(entry, field) for field in ("id", "key", "prompt", "description", "teller")}
-        numbers = {"seed": entry.seed, "steps": entry.steps, "hits": entry.hits}
-        kept = Entry(**{**entry.__dict__, "picture": name, "bytes": total, "created": entry.created or now})
-        row = {
-            **scope,
-            **texts,
-            **numbers,
-            **blobs,
-            "said": said(entry.prompt),
-            "record": json.dumps(dict(entry.record), ensure_ascii=False),
-            "shape": None if entry.latents is None else json.dumps(entry.latents.shape),
-            "picture": name,
-            "bytes": total,
-            "check": kept.check(),
-            "created": kept.created,
-            "used": now,
-            "heat": float(entry.steps),
-            "worth": worth(entry.steps, total, now),
-        }
-        names, marks = ", ".join(f'"{column}"' for column in row), ", ".join("?" * len(row))
-        found = self._db.execute(f"INSERT INTO pictures ({names}) VALUES ({marks})", list(row.values()))
-        return Entry(**{**kept.__dict__, "seq": int(found.lastrowid or 0)})
+        kept, row = row_of(entry, name, size, time.time())
+        return replace(kept, seq=insert(self._db, row))
 
     def _evict(self, spare: int = 0) -> None:
         """Forget what pays least until the budget holds; never the one that was just added."""
@@ -126,11 +101,19 @@ class SqliteStore:
             over -= row[1]
 
     def _delete(self, seq: int, picture: str) -> None:
-        """The row, and its file with the last row that refers to it. If we die between, the row stays without a file,
-        and whoever reads it drops it."""
+        """The row; and its file once that is written, if no other row refers to it."""
         self._db.execute("DELETE FROM pictures WHERE seq = ?", (seq,))
-        if not self._db.execute("SELECT 1 FROM pictures WHERE picture = ? LIMIT 1", (picture,)).fetchone():
-            self.files.path(picture).unlink(missing_ok=True)
+        self._unneeded.add(picture)
+
+    def _drop_unneeded(self, *pictures: str) -> None:
+        """After their rows, as no row may ever lack its file; under the lock again, as another process may need one by
+        now. What cannot go now goes after the next write."""
+        with self._turn, suppress(sqlite3.Error, OSError):
+            self._unneeded.update(pictures)
+            if self._unneeded:
+                with transaction(self._db):
+                    drop_unneeded(self._db, self.files, self._unneeded)
+                self._unneeded.clear()
 
     def hit(self, seq: int, steps_saved: int) -> None:
         with self._writing():
@@ -162,26 +145,27 @@ class SqliteStore:
 
     def get(self, seqs: Sequence[int]) -> list[Entry]:
         marks = ", ".join("?" * len(seqs))
-        found = {entry.seq: entry for entry in self._entries(f"{ROW} WHERE seq IN ({marks})", list(seqs))}
+        found = {entry.seq: entry for entry in self._entries(f"WHERE seq IN ({marks})", list(seqs))}
         return [found[seq] for seq in seqs if seq in found]
 
     def by_key(self, scope: Scope, key: str) -> Entry | None:
-        return next(iter(self._entries(f"{ROW} WHERE scope = ? AND key = ?", [scope.digest, key])), None)
+        found = self._entries("WHERE scope = ? AND key = ?", [scope.digest, key])
+        return next((entry for entry in found if entry.scope == scope and entry.key == key), None)
 
     def description_of(self, owner: str, teller: str, prompt: str) -> str | None:
-        asked = "SELECT description FROM pictures WHERE owner = ? AND teller = ? AND said = ? LIMIT 1"
-        with self._reading():
-            row = self._db.execute(asked, (owner, teller, said(prompt))).fetchone()
-        return row[0] if row else None
+        found = self._entries("WHERE owner = ? AND teller = ? AND said = ? LIMIT 4", [owner, teller, said(prompt)])
+        asked = (owner, teller, said(prompt))
+        return next((e.description for e in found if (e.scope.owner, e.teller, said(e.prompt)) == asked), None)
 
     def vectors(self, scope: Scope, kind: Kind, after: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         asked = f"SELECT seq, seen_{kind} FROM pictures WHERE scope = ? AND seq > ? AND seen_{kind} IS NOT NULL"
         with self._reading():
             rows = self._db.execute(asked + " ORDER BY seq", (scope.digest, after)).fetchall()
-        if not rows:
+        widths = Counter(len(row[1]) for row in rows if isinstance(row[1], bytes) and len(row[1]) % 2 == 0)
+        if not widths:
             return np.empty(0, np.int64), np.empty((0, 0), np.float16)
-        width = len(rows[0][1])
-        rows = [row for row in rows if len(row[1]) == width]  # a damaged row must not break the others
+        width = widths.most_common(1)[0][0]  # a damaged row must not break the others
+        rows = [row for row in rows if isinstance(row[1], bytes) and len(row[1]) == width]
         features = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(len(rows), -1)
         return np.array([row[0] for row in rows], np.int64), features
 
@@ -198,8 +182,9 @@ class SqliteStore:
             raise
 
     def entries(self, owner: str, before: int | None = None, number: int = 50) -> list[Entry]:
-        asked = f"{ROW} WHERE owner = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
-        return self._entries(asked, [owner, before or 2**62, number])
+        newest = 2**62 if before is None else before
+        found = self._entries("WHERE owner = ? AND seq < ? ORDER BY seq DESC LIMIT ?", [owner, newest, number])
+        return [entry for entry in found if entry.scope.owner == owner]
 
     def owned(self, owner: str) -> Iterator[Scope]:
         columns = "owner, painter, seer, width, height, task, steered"
@@ -230,10 +215,10 @@ class SqliteStore:
         with self._turn:
             self._db.close()
 
-    def _entries(self, asked: str, values: Sequence[Any]) -> list[Entry]:
+    def _entries(self, where: str, values: Sequence[Any]) -> list[Entry]:
         with self._reading():
-            rows = self._db.execute(asked, values).fetchall()
-        return [entry for row in rows if (entry := entry_of(dict(zip(COLUMNS, row, strict=True)))) is not None]
+            rows = read_rows(self._db, where, values)
+        return [entry for row in rows if (entry := entry_of(row)) is not None]
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -242,16 +227,18 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """All of it or nothing, and no other writer meanwhile."""
+        """All of it or nothing, and no other writer meanwhile; then the files that it leaves without a row go."""
         with self._turn, translated(self.folder):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._db):
                 yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+            self._drop_unneeded()
+
+
+def drop_unneeded(db: sqlite3.Connection, files: PictureFiles, pictures: Iterable[str]) -> None:
+    """Remove those files that no row refers to; within a transaction, so that none comes to meanwhile."""
+    for picture in pictures:
+        if not db.execute("SELECT 1 FROM pictures WHERE picture = ? LIMIT 1", (picture,)).fetchone():
+            files.path(picture).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -277,28 +264,3 @@ def translated(folder: Path) -> Iterator[None]:
         raise MemoryDamaged(
             f"the memory in {folder} is damaged ({error}): run flashpaint memory verify --repair", param="memory"
         ) from error
-
-
-def blob(array: NDArray[Any] | None) -> bytes | None:
-    return None if array is None else np.ascontiguousarray(array, np.float16).tobytes()
-
-
-def entry_of(row: dict[str, Any]) -> Entry | None:
-    """The entry of a row; None where what the row holds is not what was written."""
-    try:
-        features = {kind: np.frombuffer(row[f"seen_{kind}"], np.float16) for kind in KINDS if row[f"seen_{kind}"]}
-        latents = None
-        if row["latents"]:
-            latents = np.frombuffer(row["latents"], np.float16).reshape(json.loads(row["shape"]))
-        scope = Scope(**{name: row[name] for name in Scope.__dataclass_fields__})
-        same = ("seq", "id", "key", "prompt", "description", "teller", "seed", "steps", "picture", "bytes")
-        entry = Entry(
-            scope=scope,
-            features=features,
-            latents=latents,
-            record=json.loads(row["record"]),
-            **{name: row[name] for name in (*same, "created", "hits")},
-        )
-    except (ValueError, TypeError):
-        return None
-    return entry if entry.check() == row['"check"'] else None

@@ -1,0 +1,78 @@
+"""A calibration from measured pairs. Knows numbers, no models.
+
+A sample is one picture painted from a neighbour's latents, and what the same request gave from noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flashpaint.memory.calibration import NEVER, Rung
+
+# below this the neighbour's picture shows through whatever the seed: a request without a seed asks for a new picture
+LEAST_NOISE = 0.5
+
+
+@dataclass(frozen=True)
+class Sample:
+    """similarity: of the two descriptions; noise: the share that painting started from; warm, cold: the scores of the
+    two pictures; fits: the cosine of the warm picture and its description; apart: that of the warm picture and the
+    neighbour's."""
+
+    similarity: float
+    noise: float
+    warm: float
+    cold: float
+    fits: float
+    apart: float
+
+
+def falling(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest sequence that never rises (pool adjacent violators; Barlow et al. 1972)."""
+    blocks: list[tuple[float, int]] = []
+    for value in values:
+        blocks.append((float(value), 1))
+        while len(blocks) > 1 and blocks[-2][0] < blocks[-1][0]:
+            (b, m), (a, n) = blocks.pop(), blocks.pop()
+            blocks.append(((a * n + b * m) / (n + m), n + m))
+    return np.concatenate([np.full(n, value) for value, n in blocks])
+
+
+def losses(samples: Sequence[Sample], noise: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(similarities rising, the share of the cold score that is lost there), of one noise share; never rising."""
+    mine = sorted((s for s in samples if s.noise == noise), key=lambda s: s.similarity)
+    lost = np.array([s.cold - s.warm for s in mine]) / np.mean([s.cold for s in mine])
+    return np.array([s.similarity for s in mine]), falling(lost)
+
+
+def fit_rungs(samples: Sequence[Sample], loss: float) -> tuple[Rung, ...]:
+    """For each noise share the similarity from which on no more than `loss` is lost; the deeper only where it is
+    farther up."""
+    rungs: list[Rung] = []
+    for noise in sorted({s.noise for s in samples if s.noise >= LEAST_NOISE}, reverse=True):
+        similarities, lost = losses(samples, noise)
+        fine = similarities[lost <= loss]
+        if not len(fine):
+            continue
+        rung = Rung(similarity=float(min(fine[0], 1.0)), noise=noise)
+        rungs = [r for r in rungs if r.similarity < rung.similarity] + [rung]
+    return tuple(rungs)
+
+
+def fit_floor(cosines: Sequence[float], share: float = 0.02) -> float:
+    """The guard's floor: the cosine of description and picture below which so few of the pictures painted from noise
+    lie."""
+    return float(np.quantile(cosines, share))
+
+
+def fit_told(pairs: Sequence[tuple[float, bool]], loss: float) -> float:
+    """From pairs of (cosine of two prompts, whether one description fits both): the least cosine from which on it fits
+    but for `loss`; NEVER where there is none."""
+    ordered = sorted(pairs, reverse=True)
+    right = np.cumsum([fits for _, fits in ordered]) / np.arange(1, len(ordered) + 1)
+    fine = [k for k in range(len(ordered)) if right[k] >= 1 - loss and k >= 1 / loss]
+    return ordered[fine[-1]][0] if fine else NEVER
