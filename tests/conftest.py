@@ -21,6 +21,12 @@ settings.register_profile("flashpaint", deadline=None, max_examples=40, derandom
 settings.load_profile("flashpaint")
 
 
+@pytest.fixture(autouse=True)
+def own_memory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or fills the memory of whoever runs it."""
+    monkeypatch.setenv("FLASHPAINT_MEMORY", str(tmp_path_factory.mktemp("memory")))
+
+
 @pytest.fixture(scope="session")
 def studio() -> Studio:
     return Studio.open()

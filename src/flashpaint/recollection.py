@@ -35,7 +35,7 @@ KEYED = ("prompt", "seed", "steps", "negative", "sampler", "schedule", "sigmas",
 class Recall:
     """What memory has for one request, filled in on its way. mode: of REUSE; z, seen (dim,): features of the prompt and
     of its description; identical: the stored answer; told: the description was remembered; match: what the picture
-    started from; refused: it did, and the guard would not have it."""
+    started from; refused: it did, and the guard would not have it, after `tried` steps."""
 
     mode: str
     scope: Scope
@@ -47,6 +47,7 @@ class Recall:
     told: bool = False
     match: Match | None = None
     refused: bool = False
+    tried: int = 0
     notes: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -112,12 +113,14 @@ class Recollection:
                 return replace(order, start=match.entry.latents, skipped=skipped)
         return order
 
-    def accepts(self, recall: Recall, picture: NDArray[np.float32]) -> bool:
+    def accepts(self, recall: Recall, order: Order, picture: NDArray[np.float32]) -> bool:
         """The guard on a picture (its features) that started from a neighbour; the neighbour's use is counted."""
         if recall.match is None or recall.seen is None:
             return True
         recall.refused = not self.memory.fits(recall.seen, picture)
-        self.memory.counts.refused += recall.refused
+        if recall.refused:
+            self.memory.counts.refused += 1
+            recall.tried = order.steps - order.skipped
         return not recall.refused
 
     def reuse(self, recall: Recall, order: Order) -> Reuse:
@@ -131,7 +134,7 @@ class Recollection:
             with recall.forgiving():
                 self.memory.store.hit(match.entry.seq, skipped)
         kind = "refused" if recall.refused else "near"
-        return Reuse(kind, match.entry.id, match.similarity, skipped, saved, recall.told)
+        return Reuse(kind, match.entry.id, match.similarity, skipped, recall.tried, saved, recall.told)
 
     def keep(
         self,
@@ -186,7 +189,7 @@ class Recollection:
                 {"recall": spent, "total": spent},
                 {str(k): str(v) for k, v in entry.record.get("used", {}).items()},
                 tuple(recall.notes),
-                Reuse("identical", entry.id, 1.0, entry.steps, saved, True, entry.id),
+                Reuse("identical", entry.id, 1.0, entry.steps, 0, saved, True, entry.id),
             )
         return None
 

@@ -116,14 +116,16 @@ class Reuse:
 
     kind: "none"; "near": started from a neighbour's latents; "identical": the stored picture; "refused": started so,
     looked wrong, and was painted from noise. neighbour: its id; similarity: cosine of the two descriptions; skipped:
-    steps that were not painted; saved_s: seconds that were not spent, as far as can be told from those that are; told:
-    whether the description was remembered too. remembered: the id of this painting in memory, "" where it is not kept.
+    steps that were not painted; tried: those of a refused start, painted in vain; saved_s: seconds that were not spent,
+    as far as can be told from those that are; told: whether the description was remembered too. remembered: the id of
+    this painting in memory, "" where it is not kept.
     """
 
     kind: str = "none"
     neighbour: str = ""
     similarity: float = 0.0
     skipped: int = 0
+    tried: int = 0
     saved_s: float = 0.0
     told: bool = False
     remembered: str = ""

@@ -182,7 +182,7 @@ class Studio:
         yield Progress("denoise", job.order.skipped, job.order.steps)
         step = yield from self._follow(ride, clock)
         seen, memory = self._look(job, step, clock), self.recollection
-        if memory and job.recall and seen is not None and not memory.accepts(job.recall, seen):
+        if memory and job.recall and seen is not None and not memory.accepts(job.recall, job.order, seen):
             again = self.painter.steps([replace(job.order, start=None, skipped=0)], previews)[0]
             try:
                 step = yield from self._follow(again, clock)

@@ -228,7 +228,7 @@ def said(measured: Measured, calibration: Calibration) -> str:
         error = lost.std() / len(mine) ** 0.5
         near = np.mean([s.apart for s in mine])
         lines.append(
-            f"  from similarity {rung.similarity:6.3f} on: start at noise {rung.noise:.3f}; {len(mine)} such pairs lost "
+            f"  from similarity {rung.similarity:6.3f} on: start at noise {rung.noise:.3f}; {len(mine)} pairs lost "
             f"{lost.mean():+.3f} of the score (standard error {error:.3f}), cosine to the neighbour {near:.3f}"
         )
     if not calibration.rungs:

@@ -15,6 +15,7 @@ from flashpaint import __version__
 from flashpaint.cli.bench import bench
 from flashpaint.cli.calibrate import calibrate
 from flashpaint.cli.index import index
+from flashpaint.cli.memory import memory
 from flashpaint.cli.models import models
 from flashpaint.cli.paint import paint
 from flashpaint.cli.search import search
@@ -39,6 +40,8 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
 
   flashpaint search "a cat in space" --out cats.png   what is remembered, as a contact sheet
 
+  flashpaint memory                                   what is remembered, and what that has saved
+
   flashpaint models                                   what is here; add, verify and remove models
 
   flashpaint bench stages                             how fast this machine is
@@ -51,6 +54,7 @@ app.command(no_args_is_help=True)(paint)
 app.command()(show)
 app.command(no_args_is_help=True)(index)
 app.command(no_args_is_help=True)(search)
+app.add_typer(memory, name="memory")
 app.add_typer(models, name="models")
 app.command()(bench)
 app.command()(calibrate)

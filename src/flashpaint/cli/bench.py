@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ class Benchmark(StrEnum):
     stages = "stages"
     clients = "clients"
     plain = "plain"
+    trace = "trace"
 
 
 def bench(
@@ -25,10 +27,13 @@ def bench(
         typer.Argument(
             help="stages: one picture, warm and cold, stage by stage. clients: 1 to 16 callers at once, sharing passes "
             "and one at a time. plain: against the plain recipe on the same weights (CLIP, T5 with 5 beams, 50 steps "
-            "at guidance 7.5, in PyTorch), timed and judged (needs flashpaint[torch] and a checkout)."
+            "at guidance 7.5, in PyTorch), timed and judged (needs flashpaint[torch] and a checkout). trace: a "
+            "stream of requests, popular and fresh, in both languages, by the plain recipe, by us bare and with each of "
+            "its parts (120 runs take half an hour)."
         ),
     ] = Benchmark.stages,
     runs: Annotated[int, typer.Option(help="Pictures to measure (of each number of clients).", min=4, max=1000)] = 24,
+    log: Annotated[Path | None, typer.Option(help="trace: your own prompts, one a line, instead.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write command, machine and figures to this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the table as a PNG (needs flashpaint[bench]).")] = None,
 ) -> None:
@@ -43,19 +48,29 @@ def bench(
             raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")
     from flashpaint.bench.clients import NUMBERS, clients
     from flashpaint.bench.plain import plain
+    from flashpaint.bench.report import Report
     from flashpaint.bench.stages import stages, void
+    from flashpaint.bench.trace import ticks, trace
 
     cold = 5
-    total = {Benchmark.stages: runs + cold + 1, Benchmark.clients: len(NUMBERS), Benchmark.plain: runs}[name]
+    total = {
+        Benchmark.stages: runs + cold + 1,
+        Benchmark.clients: len(NUMBERS),
+        Benchmark.plain: runs,
+        Benchmark.trace: ticks(runs),
+    }[name]
     steps = iter(track(range(total), description=name, console=Console(stderr=True), transient=True))
 
     def tick() -> None:
         void(next(steps, None))
 
-    if name is Benchmark.stages:
-        report = stages(runs, cold, tick)
-    else:
-        report = clients(runs, tick) if name is Benchmark.clients else plain(runs, tick)
+    measured: dict[Benchmark, Callable[[], Report]] = {
+        Benchmark.stages: lambda: stages(runs, cold, tick),
+        Benchmark.clients: lambda: clients(runs, tick),
+        Benchmark.plain: lambda: plain(runs, tick),
+        Benchmark.trace: lambda: trace(runs, log=log, tick=tick),
+    }
+    report = measured[name]()
     report.print()
     if json is not None:
         report.write_json(json)
