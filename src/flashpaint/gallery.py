@@ -58,7 +58,7 @@ def index(
     height: int | None = None,
     owner: str = "",
 ) -> Iterator[Outcome]:
-    """Read, look at, describe, encode and remember each picture; what became of each, in order.
+    """Read, look at, describe, encode and remember each picture; what became of each, as it is known.
 
     width, height: to which they are cropped and scaled, and at which requests will find them; the painter's own by
     default. A picture that is there already is not looked at again: a run that was cut off goes on.

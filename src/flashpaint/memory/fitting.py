@@ -71,8 +71,8 @@ def fit_floor(cosines: Sequence[float], share: float = 0.02) -> float:
 
 def fit_told(pairs: Sequence[tuple[float, bool]], loss: float) -> float:
     """From pairs of (cosine of two prompts, whether one description fits both): the least cosine from which on it fits
-    but for `loss`; NEVER where there is none."""
-    ordered = sorted(pairs, reverse=True)
-    right = np.cumsum([fits for _, fits in ordered]) / np.arange(1, len(ordered) + 1)
-    fine = [k for k in range(len(ordered)) if right[k] >= 1 - loss and k >= 1 / loss]
-    return ordered[fine[-1]][0] if fine else NEVER
+    but for `loss`; NEVER where there are too few above any to say so."""
+    ordered = sorted(pairs)
+    wrong = falling(np.array([not fits for _, fits in ordered], float))
+    fine = np.flatnonzero(wrong <= loss)
+    return ordered[fine[0]][0] if len(fine) >= 1 / loss else NEVER
