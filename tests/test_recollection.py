@@ -11,6 +11,7 @@ import pytest
 from flashpaint import Painting, PaintRequest, Studio
 from flashpaint.errors import OutOfRange
 from flashpaint.memory.calibration import Calibration, Rung
+from flashpaint.memory.memory import USES
 
 # two rungs: nearly the same scene from far down, a kindred one from near the top
 TABLE = Calibration(
@@ -88,6 +89,11 @@ def test_the_same_words_are_not_told_again(remembering: Studio) -> None:
     first, again = paint(remembering, "a cat in space"), paint(remembering, "A cat in  space.")
     assert (first.reuse.told, again.reuse.told) == (False, True)
     assert again.description == first.description
+
+
+def test_what_is_asked_for_often_gets_another_picture_of_its_own(remembering: Studio) -> None:
+    kinds = [paint(remembering, "a cat in space").reuse.kind for _ in range(USES + 3)]
+    assert kinds == ["none", *["near"] * USES, "none", "near"]
 
 
 def test_off_is_as_if_there_were_no_memory(remembering: Studio, studio: Studio) -> None:

@@ -28,7 +28,7 @@ def bench(
             help="stages: one picture, warm and cold, stage by stage. clients: 1 to 16 callers at once, sharing passes "
             "and one at a time. plain: against the plain recipe on the same weights (CLIP, T5 with 5 beams, 50 steps "
             "at guidance 7.5, in PyTorch), timed and judged (needs flashpaint[torch] and a checkout). trace: a "
-            "stream of requests, popular and fresh, in both languages, by the plain recipe, by us bare and with each of "
+            "stream of requests, popular and fresh, in both languages, by the plain recipe, bare and with each of "
             "its parts (120 runs take half an hour)."
         ),
     ] = Benchmark.stages,

@@ -108,7 +108,7 @@ def tell(done: Sequence[Outcome], total: int, console: Console) -> None:
 
     counted = Counter(NAMES[type(outcome).__name__] for outcome in done)
     left = total - len(done)
-    said = [f"{number} {name}" for name, number in counted.items()]
+    said = [f"{counted[name]} {name}" for name in NAMES.values() if counted[name]]
     console.print(", ".join(said or ["no picture found"]) + (f"; {left} not yet read: run it again" if left else ""))
     skipped = [outcome for outcome in done if isinstance(outcome, Skipped)]
     for outcome in skipped[:SHOWN]:

@@ -122,7 +122,12 @@ def paint(
         loras=tuple((name, weight) for name, _, weight in worn),
         reuse=reuse,
     )
-    wanted = [replace(asked, prompt=text, seed=None if seed is None else seed + k) for text in texts for k in range(n)]
+    wanted = [
+        # who asks for several of one prompt wants them different
+        replace(asked, prompt=text, seed=None if seed is None else seed + k, reuse=reuse or ("exact" if k else None))
+        for text in texts
+        for k in range(n)
+    ]
     paths = output_paths(wanted, out, overwrite)
     console = Console(stderr=True, highlight=False)
     preview = show if show is not None else (sys.stdout.isatty() and not as_json)

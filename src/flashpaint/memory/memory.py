@@ -20,7 +20,10 @@ from flashpaint.memory.index import Index
 from flashpaint.memory.store import Store
 
 NEIGHBOURS = 16  # of which one is chosen
-ALIKE = 0.005  # of similarity: neighbours that near to the best are as good, and chance chooses, for variety's sake
+ALIKE = 0.005  # of similarity: neighbours that near to the best are as good, and chance chooses
+# what is asked for often gets more pictures of its own to start from, so that not all come to look like the first: one
+# more for every so many uses of each, up to so many
+USES, VARIETY = 6, 8
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,15 @@ class Memory:
 
     def match(self, scope: Scope, seen: NDArray[np.float32], seed: int) -> Match | None:
         """A neighbour of the description's features (dim,) that is near enough to start from; of those that are about
-        as near, the seed chooses."""
+        as near, the seed chooses. None where there is none, or where it is time for another picture of this."""
         found = [(e, near) for e, near in self.nearest(scope, "description", seen) if e.latents is not None]
         best = max((near for _, near in found), default=-1.0)
         noise = self.calibration.start(best)
         if noise >= 1:
             return None
         alike = [(e, near) for e, near in found if near >= best - ALIKE and self.calibration.start(near) == noise]
+        if len(alike) < VARIETY and sum(e.hits for e, _ in alike) >= USES * len(alike):
+            return None
         return Match(*alike[seed % len(alike)], noise)
 
     def nearest(self, scope: Scope, kind: Kind, z: NDArray[Any], number: int = NEIGHBOURS) -> list[tuple[Entry, float]]:
