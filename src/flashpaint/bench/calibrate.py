@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -28,9 +28,10 @@ LEVELS = 7  # start levels that are tried, spread over the schedule
 
 
 class Scorer(Protocol):
-    """name: for the record."""
+    """name: for the record; reads_likeness: whether being like the picture from noise is half of the score."""
 
     name: str
+    reads_likeness: bool
 
     def scores(self, pictures: Sequence[Image.Image], wanted: Sequence[Trial]) -> list[float]:
         """How well each picture shows what was wanted, 0 to 1."""
@@ -40,7 +41,7 @@ class Scorer(Protocol):
 class JudgeScorer:
     """mini's own judge, which shares no weights with the clip that finds neighbours."""
 
-    name = "judge"
+    name, reads_likeness = "judge", False
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
@@ -50,9 +51,9 @@ class JudgeScorer:
 
 
 class ClipScorer:
-    """For any painter: the cosine of picture and description."""
+    """For any painter: the cosine of picture and description, and the likeness to the picture from noise."""
 
-    name = "clip"
+    name, reads_likeness = "clip", True
 
     def __init__(self, studio: Studio) -> None:
         self.seer = studio.seer
@@ -97,12 +98,10 @@ def measure(
                 kept.write_text("\n".join(lines) + "\n")
         measured.append(family)
     rows = [json.loads(line) for line in lines[: len(measured)]]
-    return Measured(
-        [Sample(**sample) for row in rows for sample in row["samples"]],
-        [fit for row in rows for fit in row["fits"]],
-        asked_alike(studio, measured),
-        float(np.mean([row["alike"] for row in rows])),
-    )
+    samples, alike = [Sample(**s) for row in rows for s in row["samples"]], float(np.mean([r["alike"] for r in rows]))
+    if scorer.reads_likeness:
+        samples = [replace(s, warm=(s.warm + s.like) / 2, cold=(s.cold + alike) / 2) for s in samples]
+    return Measured(samples, [fit for row in rows for fit in row["fits"]], asked_alike(studio, measured), alike)
 
 
 def one_family(
@@ -136,6 +135,7 @@ def one_family(
             cold=float(scores[k, 0]),
             fits=float(texts[k] @ looks[k, 1 + j]),
             apart=float(base @ looks[k, 1 + j]),
+            like=float(looks[k, 0] @ looks[k, 1 + j]),
         )
         for k in range(len(wanted))
         for j, at in enumerate(starts)

@@ -18,28 +18,43 @@ from flashpaint.request import Event, PaintRequest, Progress
 from flashpaint.studio import Studio
 
 NUMBERS = (1, 2, 4, 8, 16)
+ROUNDS = 3  # each number of callers gets its turn in each: a machine's speed changes within minutes
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What `number` callers got: pictures a second, and the seconds that each picture took."""
+    """What callers got: the seconds that each picture took, and all together."""
 
-    throughput: float
     latencies: list[float]
+    seconds: float
+
+    @property
+    def throughput(self) -> float:
+        return len(self.latencies) / self.seconds
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(self.latencies + other.latencies, self.seconds + other.seconds)
 
 
 def clients(pictures: int = 48, tick: Callable[[], None] = lambda: None) -> Report:
-    """Measure `pictures` for each number of callers, through the loop and one at a time by turns."""
+    """Measure `pictures` for each number of callers, through the loop and one at a time, all by turns."""
     studio = Studio.open()
     paint_all(studio, 2, 4, nullcontext())  # warm-up; also measures the batch that pays, once a device
     rows, figures, alone = [], dict[str, float](), threading.Lock()
-    for number in NUMBERS:
-        shared, single = paint_all(studio, number, pictures, nullcontext()), paint_all(studio, number, pictures, alone)
+    each = max(2, pictures // ROUNDS)
+    found = {number: (Traffic([], 0.0), Traffic([], 0.0)) for number in NUMBERS}
+    for _ in range(ROUNDS):
+        for number, (shared, single) in found.items():
+            found[number] = (
+                shared + paint_all(studio, number, each, nullcontext()),
+                single + paint_all(studio, number, each, alone),
+            )
+            tick()
+    for number, (shared, single) in found.items():
         rows.append((f"{number} at once, sharing passes", *percentiles(shared.latencies)))
         rows.append((f"{number} at once, one at a time", *percentiles(single.latencies)))
         figures[f"pictures_per_s_{number}"] = shared.throughput
         figures[f"one_at_a_time_ratio_{number}"] = shared.throughput / single.throughput
-        tick()
     figures["throughput_ratio_8"] = figures["pictures_per_s_8"] / figures["pictures_per_s_1"]
     figures["cancel_ms_p95"] = percentiles(cancelling(studio))[1]
     figures["batch"] = loop_of(studio).batch or 1
@@ -62,7 +77,7 @@ def paint_all(studio: Studio, number: int, pictures: int, turn: AbstractContextM
     started = time.perf_counter()
     with ThreadPoolExecutor(number) as pool:
         found = [f.result() for f in [pool.submit(call) for _ in range(number)]]
-    return Traffic(pictures / (time.perf_counter() - started), list(itertools.chain(*found)))
+    return Traffic(list(itertools.chain(*found)), time.perf_counter() - started)
 
 
 def cancelling(studio: Studio, times: int = 16) -> list[float]:

@@ -46,7 +46,7 @@ def bench(
 
         if importlib.util.find_spec("matplotlib") is None:
             raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")
-    from flashpaint.bench.clients import NUMBERS, clients
+    from flashpaint.bench.clients import NUMBERS, ROUNDS, clients
     from flashpaint.bench.plain import plain
     from flashpaint.bench.report import Report
     from flashpaint.bench.stages import stages, void
@@ -55,7 +55,7 @@ def bench(
     cold = 5
     total = {
         Benchmark.stages: runs + cold + 1,
-        Benchmark.clients: len(NUMBERS),
+        Benchmark.clients: ROUNDS * len(NUMBERS),
         Benchmark.plain: runs,
         Benchmark.trace: ticks(runs),
     }[name]

@@ -21,7 +21,7 @@ LEAST_NOISE = 0.5
 class Sample:
     """similarity: of the two descriptions; noise: the share that painting started from; warm, cold: the scores of the
     two pictures; fits: the cosine of the warm picture and its description; apart: that of the warm picture and the
-    neighbour's."""
+    neighbour's; like: that of the warm picture and the cold one."""
 
     similarity: float
     noise: float
@@ -29,6 +29,7 @@ class Sample:
     cold: float
     fits: float
     apart: float
+    like: float = 0.0
 
 
 def falling(values: NDArray[np.float64]) -> NDArray[np.float64]:
