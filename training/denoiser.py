@@ -62,6 +62,20 @@ def open_denoiser(stage: Stage) -> Denoiser:
     return model.eval()
 
 
+def open_student(stage: Stage) -> Denoiser | None:
+    """What `training.distill` has made of it, if it ran."""
+    state = load(stage.of("distill"))
+    if state is None:
+        return None
+    model = build(stage)
+    model.load_state_dict(state["average"])
+    return model.eval()
+
+
+# How it paints, by the sweep in docs/performance.md: guidance on sigmas above 0.4.
+GUIDANCE_SCALE, GUIDANCE_INTERVAL, SHIFT = 4.5, (0.4, 1.0), 4.0
+SIDE_LATENTS = 16
+
 # Latents of flat drawings hold little: what is painted is decided at high noise, so times lean that way.
 LOGIT_MEAN = 0.8
 BATCH = 64

@@ -23,10 +23,10 @@ from transformers import PreTrainedTokenizerFast
 
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
 from flashpaint.networks.clip import CONTEXT, DIM, SIDE
-from flashpaint.networks.unet import Denoiser
+from flashpaint.networks.unet import CleanEstimate
 from training.autoencoder import open_autoencoder
 from training.clip import open_clip
-from training.denoiser import open_denoiser
+from training.denoiser import GUIDANCE_INTERVAL, GUIDANCE_SCALE, SHIFT, SIDE_LATENTS, open_denoiser, open_student
 from training.judge import WHOLE, open_judge
 from training.run import Stage, load
 from training.teller import END, open_codebook, open_teller
@@ -34,19 +34,13 @@ from training.trials import families, shipped
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
-SIDE_LATENTS = 16
 # what mini does not hold in a trainable form, kept for training.restore
 WEIGHTS = Path(__file__).parent / "weights"
-KEPT = ("teller", "judge")
+KEPT = ("teller", "judge", "denoiser")
 # chosen on the held-out prompts by training.evaluate --sweep
-PAINTING = {
-    "noise": "flow",
-    "shift": 4.0,
-    "steps": 8,
-    "guidance_scale": 4.5,
-    "guidance_interval": [0.4, 1.0],
-    "sides": [SIDE_LATENTS * DOWNSCALE],
-}
+SIDES = {"noise": "flow", "shift": SHIFT, "sides": [SIDE_LATENTS * DOWNSCALE]}
+GUIDED = {**SIDES, "steps": 8, "guidance_scale": GUIDANCE_SCALE, "guidance_interval": list(GUIDANCE_INTERVAL)}
+STUDENT = {**SIDES, "steps": 4, "guidance_scale": 1.0, "guidance_interval": [0.0, 1.0]}
 
 
 class Encode(nn.Module):
@@ -73,17 +67,6 @@ class Decode(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.model.decode(latents).clamp(0, 1)
-
-
-class CleanEstimate(nn.Module):
-    """The denoiser as flashpaint asks it: x0 = x - sigma * v."""
-
-    def __init__(self, model: Denoiser) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, latents: Tensor, sigmas: Tensor, states: Tensor, mask: Tensor, pooled: Tensor) -> Tensor:
-        return latents - sigmas[:, None, None, None] * self.model(latents, sigmas, states, mask, pooled)
 
 
 def write_graph(model: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
@@ -157,7 +140,7 @@ def halve(graph: onnx.ModelProto) -> onnx.ModelProto:
 def write_graphs(stage: Stage, folder: Path) -> None:
     autoencoder = open_autoencoder(stage).to(memory_format=torch.contiguous_format)
     clip, _ = open_clip(stage)
-    denoiser = open_denoiser(stage).to(memory_format=torch.contiguous_format)
+    denoiser = (open_student(stage) or open_denoiser(stage)).to(memory_format=torch.contiguous_format)
     tokens = torch.zeros(2, CONTEXT, dtype=torch.long)
     tokens[:, :5] = 300
     latents, states = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS), torch.randn(2, CONTEXT, DIM)
@@ -206,7 +189,8 @@ def write_facts(stage: Stage, folder: Path) -> None:
     classes = {"things": THINGS, "tints": TINTS, "place": PLACES, "time": TIMES, "ground": COLOURS, "style": STYLES}
     names = {name: [word.en[0] for word in words] for name, words in classes.items()}
     facts = {**names, "trials": shipped(4 if stage.small else 60)}
-    facts |= {series: families(series, 2 if stage.small else 40) for series in ("calibrate", "trace")}
+    numbers = {"calibrate": 40, "trace": 80}  # of each kind
+    facts |= {series: families(series, 2 if stage.small else number) for series, number in numbers.items()}
     lines = [f" {json.dumps(name)}: {json.dumps(fact, ensure_ascii=False)}" for name, fact in facts.items()]
     (folder / "judge.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
@@ -217,7 +201,8 @@ def keep(stage: Stage) -> None:
     for name in KEPT:
         state = load(stage.of(name))
         if state is not None:
-            halved = {k: v.half() if v.is_floating_point() else v for k, v in state["model"].items()}
+            weights = state.get("average", state["model"])
+            halved = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
             save_file({k: v.clone().contiguous() for k, v in halved.items()}, WEIGHTS / f"{name}.safetensors")
 
 
@@ -248,7 +233,7 @@ def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
         "files": files,
         "clip": {"dim": DIM, "context": CONTEXT, "picture_side": SIDE},
         "latents": {"channels": CHANNELS, "downscale": DOWNSCALE},
-        "denoiser": PAINTING,
+        "denoiser": (STUDENT if open_student(stage) else GUIDED) if trained else before["denoiser"],
         "teller": {"max_tokens": 40},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")

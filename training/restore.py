@@ -33,15 +33,16 @@ def main() -> None:
     coded = {**weights_of(MINI / "encoder.onnx", "model."), **weights_of(MINI / "decoder.onnx", "model.")}
     towers = {f"text.{k}": v for k, v in weights_of(MINI / "clip_text.onnx").items()}
     towers |= {f"picture.{k}": v for k, v in weights_of(MINI / "clip_picture.onnx").items()}
-    denoiser = filled(Denoiser(), weights_of(MINI / "denoiser.onnx", "model."))
+    student = filled(Denoiser(), weights_of(MINI / "denoiser.onnx", "model."))
     states: dict[str, dict[str, dict[str, Tensor]]] = {
         "autoencoder": {"model": filled(Autoencoder(), coded)},
         "clip": {"model": filled(Clip(open_tokenizer(stage).get_vocab_size()), towers)},
-        "denoiser": {"model": denoiser, "average": denoiser},
+        "distill": {"model": student, "average": student},
     }
     for name in KEPT:
         kept = load_file(WEIGHTS / f"{name}.safetensors")
-        states[name] = {"model": {k: v.float() if v.is_floating_point() else v for k, v in kept.items()}}
+        weights = {k: v.float() if v.is_floating_point() else v for k, v in kept.items()}
+        states[name] = {"model": weights, "average": weights}
     for name, state in states.items():
         target = stage.of(name) / "checkpoint.pt"
         if target.exists():

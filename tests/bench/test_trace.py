@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flashpaint import Studio
+from flashpaint.bench.answering import Models, Setting, run
 from flashpaint.bench.judge import Judge
-from flashpaint.bench.trace import Setting, kernel_distance, run
+from flashpaint.bench.trace import kernel_distance
 from flashpaint.bench.workload import MIX, read_log, workload
 from flashpaint.errors import OutOfRange
 from flashpaint.models.folder import ModelFolder
+from flashpaint.paint.loop_painter import LoopPainter
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +70,12 @@ def test_sets_of_one_kind_are_near_and_of_two_kinds_far() -> None:
 def test_with_memory_fewer_steps_are_painted_for_the_same_requests(judge: Judge) -> None:
     asked = workload(judge.families("trace"), 8)
     asked = [*asked, *asked]
-    cold = run(Setting("cold", steps=4, tell=True), asked, lambda: None)
-    warm = run(Setting("warm", steps=4, tell=True, memory=True), asked, lambda: None)
-    assert cold.steps == 4
+    studio = Studio.open()
+    assert isinstance(studio.painter, LoopPainter)
+    models, steps = Models(studio, studio.painter), studio.painter.spec.steps
+    cold = run(models, Setting("cold", many=False, tell=True), asked, lambda: None)
+    warm = run(models, Setting("warm", many=False, tell=True, memory=True), asked, lambda: None)
+    assert cold.steps == steps
     assert len(warm.pictures) == len(cold.pictures) == 16
-    assert warm.steps < 4
+    assert warm.steps < steps
     assert warm.stored > 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,23 @@ from torch import Tensor
 
 from flashpaint.errors import ModelNotFound
 from flashpaint.models.folder import ModelFolder
+from flashpaint.models.graphs import open_traced
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
 from flashpaint.networks.clip import CONTEXT, TextTower
 from flashpaint.networks.teller import teller
-from flashpaint.networks.unet import Denoiser
+from flashpaint.networks.unet import CleanEstimate, Denoiser
 from flashpaint.networks.weights import filled, weights_of
+from flashpaint.paint.arrays import Array
+from flashpaint.paint.denoiser import Conditioning
+from flashpaint.paint.mini import MiniDenoiser
 from flashpaint.paint.noise import seeded_noise
 from flashpaint.tell.codes import code_words, codes_of
 
 STEPS, GUIDANCE_SCALE = 50, 7.5
 BEAMS: Mapping[str, Any] = {"num_beams": 5, "max_length": 50, "early_stopping": True}
-TELLER_WEIGHTS = Path(__file__).parents[3] / "training" / "weights" / "teller.safetensors"
+WEIGHTS = Path(__file__).parents[3] / "training" / "weights"
+# how the denoiser was painted with before it was distilled: as training/denoiser.py has it
+MANY_GUIDANCE_SCALE, MANY_GUIDANCE_INTERVAL = 4.5, (0.4, 1.0)
 
 
 @dataclass(frozen=True)
@@ -43,26 +49,56 @@ class Plain:
     seconds: Mapping[str, float]
 
 
+def weights(name: str) -> dict[str, Tensor]:
+    """Of a network of mini's that the package does not hold in this form. Raises ModelNotFound outside a checkout."""
+    path = WEIGHTS / f"{name}.safetensors"
+    if not path.exists():
+        raise ModelNotFound(
+            f"this needs the {name}'s PyTorch weights, which are in the repository (training/weights) and not in the "
+            "package: run it from a checkout with an editable install",
+            param="model",
+        )
+    return {key: torch.from_numpy(w.astype(np.float32)) for key, w in load_file(path).items()}
+
+
+class ManySteps(MiniDenoiser):
+    """mini's denoiser before it was distilled, in mini's engine: a model of many guided steps."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        super().__init__(folder)
+        network = Denoiser()
+        network.load_state_dict(weights("denoiser"))
+        side = folder.manifest.denoiser.sides[0] // DOWNSCALE
+        text = torch.randn(2, CONTEXT, 256), torch.ones(2, CONTEXT), torch.randn(2, 256)
+        example = (torch.randn(2, CHANNELS, side, side), torch.tensor([1.0, 0.5]), *text)
+        self.graph = open_traced(CleanEstimate(network).eval(), example, [True] * len(example))
+        self.spec = replace(
+            self.spec,
+            name="mini of many steps",
+            steps=STEPS,
+            guidance_scale=MANY_GUIDANCE_SCALE,
+            guidance_interval=MANY_GUIDANCE_INTERVAL,
+        )
+
+    def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:
+        arrays = conditioning.arrays
+        given = (latents, sigmas, arrays["states"], arrays["mask"], arrays["pooled"])
+        return self.graph(**dict(zip(self.graph.inputs, given, strict=True)))["output"]
+
+
 class PlainMini:
     """The recipe on mini's own weights in PyTorch, so that both sides of a comparison paint with the same model."""
 
     def __init__(self, folder: ModelFolder) -> None:
-        if not TELLER_WEIGHTS.exists():
-            raise ModelNotFound(
-                "the plain recipe needs the teller's PyTorch weights, which are in the repository (training/weights) "
-                "and not in the package: run it from a checkout with an editable install",
-                param="model",
-            )
         self.words = Tokenizer.from_file(str(folder.file("tokenizer.json")))
         self.codebook = load_file(folder.file("codebook.safetensors"))["codebook"].astype(np.float32)
         self.clip, self.denoiser, self.autoencoder = TextTower(self.words.get_vocab_size()), Denoiser(), Autoencoder()
         coded = [weights_of(folder.file(f"{half}.onnx"), "model.") for half in ("encoder", "decoder")]
         self.clip.load_state_dict(filled(self.clip, weights_of(folder.file("clip_text.onnx"))))
-        self.denoiser.load_state_dict(filled(self.denoiser, weights_of(folder.file("denoiser.onnx"), "model.")))
+        self.denoiser.load_state_dict(weights("denoiser"))
         self.autoencoder.load_state_dict(filled(self.autoencoder, coded[0] | coded[1]))
         self.teller: Any = teller(self.words.get_vocab_size())
-        kept = {name: torch.from_numpy(w.astype(np.float32)) for name, w in load_file(TELLER_WEIGHTS).items()}
-        self.teller.load_state_dict(kept)
+        self.teller.load_state_dict(weights("teller"))
         self.scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=folder.manifest.denoiser.shift)
         self.side = folder.manifest.denoiser.sides[0] // DOWNSCALE
         for network in (self.clip, self.denoiser, self.autoencoder, self.teller):

@@ -1,15 +1,15 @@
-"""bench trace: a day of requests in a minute, by the plain recipe, by flashpaint bare, and with each of its parts."""
+"""bench trace: a day of requests in a minute, by the plain recipe, by flashpaint bare, and with each of its parts.
+
+Many steps are those of mini's denoiser before it was distilled, few those of the one that ships. Needs PyTorch and a
+checkout.
+"""
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,34 +18,25 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from flashpaint.bench.answering import Models, Run, Setting, calibrated, fill, plain_run, run
 from flashpaint.bench.judge import Family, Judge
 from flashpaint.bench.report import Report, machine
 from flashpaint.bench.workload import Ask, read_log, workload
+from flashpaint.errors import ModelNotFound
 from flashpaint.memory.calibration import Calibration
 from flashpaint.models.folder import ModelFolder
-from flashpaint.request import PaintRequest
+from flashpaint.paint.loop_painter import LoopPainter
 from flashpaint.studio import Studio
 
-MANY = 50  # steps of a sampler that was not distilled
+HISTORY = 2  # times as many requests came before those that are measured, and filled the memory
+FILLED = ((True, False), (True, True), (False, True))  # (many steps, tell): of the settings that have a memory
 PLAIN = 16  # of the requests, so many go through the plain recipe: it takes seconds a picture
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is switched on. steps: None for the model's own few; callers: at once."""
-
-    name: str
-    steps: int | None = MANY
-    tell: bool = False
-    memory: bool = False
-    guard: bool = False
-    callers: int = 1
 
 
 ALONE = [
     Setting("bare, 50 steps"),
     Setting("+ tell", tell=True),
-    Setting("+ few steps", steps=None),
+    Setting("+ few steps", many=False),
     Setting("+ memory", memory=True),
     Setting("+ batching, 4 callers", callers=4),
 ]
@@ -53,29 +44,10 @@ TOGETHER = [
     Setting("tell, memory", tell=True, memory=True),
     Setting("tell, memory, guard", tell=True, memory=True, guard=True),
     Setting("the same, 4 callers", tell=True, memory=True, guard=True, callers=4),
-    Setting("few steps, tell", steps=None, tell=True),
-    Setting("few steps, tell, memory, guard", steps=None, tell=True, memory=True, guard=True),
-    Setting("all, 4 callers", steps=None, tell=True, memory=True, guard=True, callers=4),
+    Setting("few steps, tell", many=False, tell=True),
+    Setting("few steps, tell, memory, guard", many=False, tell=True, memory=True, guard=True),
+    Setting("all, 4 callers", many=False, tell=True, memory=True, guard=True, callers=4),
 ]
-
-
-@dataclass
-class Run:
-    """What a setting gave. seconds, skipped (share of the steps), pictures: one a request, in the order asked."""
-
-    name: str
-    wall_s: float = 0.0
-    seconds: list[float] = field(default_factory=list)
-    skipped: list[float] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
-    pictures: list[Image.Image] = field(default_factory=list)
-    steps: float = 0.0
-    stored: int = 0
-
-    @property
-    def hits(self) -> list[bool]:
-        """Requests of which at least half of the steps were remembered."""
-        return [share >= 0.5 for share in self.skipped]
 
 
 @dataclass(frozen=True)
@@ -86,7 +58,7 @@ class TraceReport(Report):
     table: Sequence[Sequence[str]] = ()
 
     def print(self) -> None:
-        console = Console(highlight=False)
+        console = Console(highlight=False, width=max(Console().width, 130))
         table = Table(*self.columns, title=self.command)
         for row in self.table:
             table.add_row(*row)
@@ -99,105 +71,42 @@ class TraceReport(Report):
 def trace(
     requests: int = 120, seed: int = 0, log: Path | None = None, tick: Callable[[], None] = lambda: None
 ) -> TraceReport:
-    """Every setting answers the same requests, each with an empty memory at the start."""
+    """Every setting answers the same requests; where there is a memory, it has seen HISTORY times as many before."""
+    try:
+        from flashpaint.bench.recipe import ManySteps
+    except ImportError as missing:
+        raise ModelNotFound(
+            f"many steps and the plain recipe are PyTorch's ({missing}): pip install 'flashpaint[torch]'", param="model"
+        ) from missing
     folder = ModelFolder.open("mini")
     judge, studio = Judge(folder), Studio.open()
+    models = Models(studio, LoopPainter(ManySteps(folder)))
     families = judge.families("trace")
-    asked = read_log(log, requests) if log else workload(families, requests, seed)
-    studio.paint(PaintRequest("a cat", seed=0))
-    runs = []
-    for setting in [*ALONE, *TOGETHER]:
-        runs.append(run(setting, asked, tick))
+    wanted = (1 + HISTORY) * requests
+    all_asked = read_log(log, wanted) if log else workload(families, wanted, seed)
+    asked, before = all_asked[-requests:], all_asked[:-requests]
+    with tempfile.TemporaryDirectory(prefix="flashpaint-trace-") as scratch:
+        filled = {
+            (many, tell): fill(models, many, Path(scratch) / f"{many}-{tell}", before, tell, tick)
+            for many, tell in FILLED
+        }
+        runs = [run(models, s, asked, tick, filled.get((s.many, s.tell))) for s in [*ALONE, *TOGETHER]]
+    again = run(models, Setting("other seeds", many=False, tell=True), asked, tick, first_seed=10**6)
+    reference = looks(studio, again.pictures)
     plain = plain_run(folder, asked[:PLAIN], tick)
+    shown = [plain, *runs]
     cold = next(r for r in runs if r.name == "+ tell")
-    scores = {r.name: score(judge, studio, r, asked) for r in [*runs, *([plain] if plain else [])]}
-    look = {r.name: looks(studio, r.pictures) for r in runs}
-    table = [
-        row(r, scores[r.name], kernel_distance(look[r.name], look[cold.name]) if r.name in look else 0.0)
-        for r in [*([plain] if plain else []), *runs]
-    ]
-    figures = figures_of(runs, scores, plain, score(judge, studio, cold, asked[:PLAIN]) if plain else 0.0)
+    scores = {r.name: score(judge, studio, r, asked) for r in shown}
+    table = [row(r, scores[r.name], kernel_distance(looks(studio, r.pictures), reference)) for r in shown]
+    figures = figures_of(runs, scores, plain, score(judge, studio, cold, asked[:PLAIN]))
     if not log:
-        figures |= canonical(studio, families, memory_calibration())
+        figures |= canonical(studio, families, calibrated(folder))
     columns = (
         *("setting", "pictures/s", "p50 ms", "p95 ms", "p99 ms", "steps", "hits", "score", "KID to cold", "MB stored"),
     )
-    rows = [(r.name, *cuts(r.seconds)[:2]) for r in [*([plain] if plain else []), *runs]]
+    rows = [(r.name, *cuts(r.seconds)[:2]) for r in shown]
     command = f"flashpaint bench trace --runs {requests}" + (f" --log {log.name}" if log else "")
     return TraceReport(command, figures, rows, columns, table)
-
-
-def memory_calibration() -> Calibration:
-    with opened(memory=True) as studio:
-        assert studio.memory is not None
-        return studio.memory.calibration
-
-
-@contextmanager
-def opened(memory: bool) -> Iterator[Studio]:
-    """A studio with an empty memory of its own, or with none."""
-    with tempfile.TemporaryDirectory(prefix="flashpaint-trace-") as folder:
-        studio = Studio.open(memory=folder if memory else None)
-        try:
-            yield studio
-        finally:
-            studio.close()
-
-
-def run(setting: Setting, asked: Sequence[Ask], tick: Callable[[], None]) -> Run:
-    found, numbers = Run(setting.name), itertools.count()
-    paintings: list[tuple[int, float, float, str, Image.Image, int]] = []
-    with opened(setting.memory) as studio:
-        if studio.memory and not setting.guard:
-            studio.memory.calibration = studio.memory.calibration.model_copy(update={"floor": -1.0})
-
-        def call() -> None:
-            while (k := next(numbers)) < len(asked):
-                started = time.perf_counter()
-                # the seed makes runs alike; reuse must be asked for beside it
-                request = PaintRequest(
-                    asked[k].prompt, seed=k, steps=setting.steps, describe=setting.tell, reuse="auto"
-                )
-                painting = studio.paint(request)
-                spent = time.perf_counter() - started
-                reuse, steps = painting.reuse, painting.steps
-                done = steps - reuse.skipped + reuse.tried
-                paintings.append((k, spent, reuse.skipped / steps, reuse.kind, painting.picture, done))
-                tick()
-
-        began = time.perf_counter()
-        with ThreadPoolExecutor(setting.callers) as pool:
-            for caller in [pool.submit(call) for _ in range(setting.callers)]:
-                caller.result()
-        found.wall_s = time.perf_counter() - began
-        if studio.memory:
-            found.stored = studio.memory.store.statistics().bytes
-    for _, spent, skipped, kind, picture, done in sorted(paintings, key=lambda painted: painted[0]):
-        found.seconds.append(spent)
-        found.skipped.append(skipped)
-        found.kinds.append(kind)
-        found.pictures.append(picture)
-        found.steps += done / len(asked)
-    return found
-
-
-def plain_run(folder: ModelFolder, asked: Sequence[Ask], tick: Callable[[], None]) -> Run | None:
-    """None where PyTorch is not installed."""
-    try:
-        from flashpaint.bench.recipe import STEPS, PlainMini
-    except ImportError:
-        return None
-    recipe, found = PlainMini(folder), Run("plain recipe")
-    recipe.paint("a cat", 0)
-    began = time.perf_counter()
-    for k, ask in enumerate(asked):
-        started = time.perf_counter()
-        found.pictures.append(recipe.paint(ask.prompt, k).picture)
-        found.seconds.append(time.perf_counter() - started)
-        tick()
-    found.wall_s, found.steps = time.perf_counter() - began, STEPS
-    found.skipped = [0.0] * len(asked)
-    return found
 
 
 def score(judge: Judge, studio: Studio, run: Run, asked: Sequence[Ask]) -> float:
@@ -249,15 +158,13 @@ def row(run: Run, score: float, distance: float) -> tuple[str, ...]:
     )
 
 
-def figures_of(
-    runs: Sequence[Run], scores: dict[str, float], plain: Run | None, cold_of_plain: float
-) -> dict[str, float]:
+def figures_of(runs: Sequence[Run], scores: dict[str, float], plain: Run, cold_of_plain: float) -> dict[str, float]:
     named = {run.name: run for run in runs}
     many, few = named["tell, memory, guard"], named["few steps, tell, memory, guard"]
     cold, alone = named["+ tell"], named["few steps, tell"]
     rate = {run.name: len(run.seconds) / run.wall_s for run in runs}
     hit = [s for s, is_hit in zip(few.seconds, few.hits, strict=True) if is_hit]
-    figures = {
+    return {
         "throughput_ratio": rate[many.name] / rate[cold.name],
         "quality_loss": 1 - scores[many.name] / scores[cold.name],
         "hit_rate": statistics.fmean(many.hits),
@@ -267,13 +174,11 @@ def figures_of(
         "refused": sum(kind == "refused" for kind in many.kinds) / len(many.kinds),
         "few_throughput_ratio": rate[few.name] / rate[alone.name],
         "few_quality_loss": 1 - scores[few.name] / scores[alone.name],
+        "few_over_many": scores[alone.name] / scores[cold.name],
+        "plain_over_ours": statistics.median(plain.seconds) / statistics.median(few.seconds),
+        "plain_over_all_throughput": rate["all, 4 callers"] / (len(plain.seconds) / plain.wall_s),
+        "plain_over_cold_score": scores[plain.name] / cold_of_plain,
     }
-    if plain:
-        figures["plain_over_ours"] = statistics.median(plain.seconds) / statistics.median(few.seconds)
-        figures["plain_over_all_throughput"] = rate["all, 4 callers"] / (len(plain.seconds) / plain.wall_s)
-        figures["alignment_ratio"] = scores["few steps, tell, memory, guard"] / scores[cold.name]
-        figures["alignment_plain_over_cold"] = scores[plain.name] / cold_of_plain
-    return figures
 
 
 def canonical(studio: Studio, families: Sequence[Family], calibration: Calibration) -> dict[str, float]:
@@ -297,4 +202,4 @@ def canonical(studio: Studio, families: Sequence[Family], calibration: Calibrati
 
 def ticks(requests: int) -> int:
     """How often `trace` will tick."""
-    return requests * len([*ALONE, *TOGETHER]) + PLAIN
+    return requests * (len([*ALONE, *TOGETHER]) + len(FILLED) * HISTORY + 1) + PLAIN

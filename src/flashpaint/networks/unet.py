@@ -138,3 +138,14 @@ class Denoiser(nn.Module):
         for block in self.after:
             x = block(x, embedding)
         return self.leave(F.silu(last_to_first(self.leave_norm(first_to_last(x), embedding)))).float()
+
+
+class CleanEstimate(nn.Module):
+    """The denoiser as flashpaint asks it: x0 = x - sigma * v."""
+
+    def __init__(self, model: Denoiser) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, latents: Tensor, sigmas: Tensor, states: Tensor, mask: Tensor, pooled: Tensor) -> Tensor:
+        return latents - sigmas[:, None, None, None] * self.model(latents, sigmas, states, mask, pooled)
