@@ -118,11 +118,15 @@ def test_a_picture_that_the_guard_refuses_is_painted_from_noise(remembering: Stu
     assert remembering.memory.counts.refused == 1
 
 
-def test_only_what_was_painted_in_full_is_remembered(remembering: Studio) -> None:
+def test_what_shows_something_new_is_remembered(remembering: Studio) -> None:
     assert paint(remembering, "a cat in space").reuse.remembered
-    near = paint(remembering, "a cat in space")
-    assert near.reuse.kind == "near"
-    assert near.reuse.remembered == ""
+    twin = paint(remembering, "a cat in space")
+    assert twin.reuse.kind == "near"
+    assert twin.reuse.remembered == ""
+    kindred = paint(remembering, "a dog in space", seed=4, reuse="auto")
+    assert kindred.reuse.kind == "near"
+    assert kindred.reuse.remembered
+    assert paint(remembering, "a dog in space", seed=4).reuse.kind == "none", "a seed asks for the picture from noise"
 
 
 def test_owners_never_start_from_one_another(remembering: Studio) -> None:

@@ -18,7 +18,11 @@ from torch import Tensor
 
 from flashpaint import PaintRequest, Studio
 from flashpaint.bench.judge import Verdict, all_present, relation_holds
+from flashpaint.bench.recipe import ManySteps
+from flashpaint.models.folder import ModelFolder
+from flashpaint.paint.loop_painter import LoopPainter
 from training.autoencoder import as_tensor
+from training.denoiser import open_denoiser
 from training.export import MINI
 from training.judge import Judge, mean, open_judge, things_of, verdicts
 from training.run import Stage, contact_sheet
@@ -142,8 +146,8 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     return float(within_a + within_b - 2 * kernel(a, b).mean())
 
 
-def score(stage: Stage, studio: Studio, judge: Judge, painter: Painter) -> dict[str, float]:
-    """All rows of mini.md's table, the judge's own accuracy beside each."""
+def score(stage: Stage, studio: Studio, teacher: Studio, judge: Judge, painter: Painter) -> dict[str, float]:
+    """All rows of mini.md's table, the judge's own accuracy beside each. teacher: paints the 50 steps."""
     scores: dict[str, float] = {}
     chinese, few, many, made, real = [], [], [], list[Image.Image](), list[Image.Image]()
     rng = random.Random(0)
@@ -157,7 +161,7 @@ def score(stage: Stage, studio: Studio, judge: Judge, painter: Painter) -> dict[
         chinese.append(share(judge, kind, painter_of(studio)([zh for _, _, zh in rows]), scenes))
         part = 4 if stage.small else 40
         few.append(share(judge, kind, english[:part], scenes[:part]))
-        many.append(share(judge, kind, painter_of(studio, steps=50)([en for _, en, _ in rows[:part]]), scenes[:part]))
+        many.append(share(judge, kind, painter_of(teacher, steps=50)([en for _, en, _ in rows[:part]]), scenes[:part]))
         details(scores, kind, judged(judge, english), scenes)
         made, real = made + english, real + truth
         stage.log(
@@ -242,7 +246,9 @@ def main() -> None:
     studio, judge = Studio.open(folder, stage.threads), open_judge(stage)
     if sweeping:
         return sweep(stage, studio, judge)
-    scores = score(stage, studio, judge, Painter(stage.runs))
+    many = LoopPainter(ManySteps(ModelFolder.open(folder), open_denoiser(stage)))
+    teacher = Studio(studio.seer, studio.teller, many)
+    scores = score(stage, studio, teacher, judge, Painter(stage.runs))
     (stage.folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     stage.log(json.dumps(scores))
     target = stage.folder if stage.small else DOCS

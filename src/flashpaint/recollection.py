@@ -144,11 +144,14 @@ class Recollection:
         latents: NDArray[np.float16] | None,
         seen: NDArray[np.float32],
     ) -> str:
-        """Remember a picture that was painted in full; its id, "" where it could not be kept.
+        """Remember a picture that shows something new; its id, "" where it was not kept.
 
-        One that started from a neighbour is not kept: the next would start from its faults.
+        One that started from a neighbour as near as any is not: it adds little that the neighbour is not, and the next
+        would start from its faults.
         """
-        if recall.mode == "off" or order.skipped or recall.z is None or recall.seen is None:
+        if recall.mode == "off" or recall.z is None or recall.seen is None:
+            return ""
+        if order.skipped and recall.match and recall.match.noise <= self.memory.calibration.deepest:
             return ""
         features: dict[Kind, NDArray[np.float32]] = {"prompt": recall.z, "description": recall.seen, "picture": seen}
         entry = Entry(
@@ -157,7 +160,7 @@ class Recollection:
             description=painting.description,
             features={kind: row.astype(np.float16) for kind, row in features.items()},
             latents=latents,
-            key=recall.key,
+            key="" if order.skipped else recall.key,
             teller=self.teller if painting.request.describe else "",
             seed=painting.seed,
             steps=painting.steps,

@@ -62,12 +62,16 @@ def weights(name: str) -> dict[str, Tensor]:
 
 
 class ManySteps(MiniDenoiser):
-    """mini's denoiser before it was distilled, in mini's engine: a model of many guided steps."""
+    """mini's denoiser before it was distilled, in mini's engine: a model of many guided steps.
 
-    def __init__(self, folder: ModelFolder) -> None:
+    network: None for the one that the repository keeps.
+    """
+
+    def __init__(self, folder: ModelFolder, network: Denoiser | None = None) -> None:
         super().__init__(folder)
-        network = Denoiser()
-        network.load_state_dict(weights("denoiser"))
+        if network is None:
+            network = Denoiser()
+            network.load_state_dict(weights("denoiser"))
         side = folder.manifest.denoiser.sides[0] // DOWNSCALE
         text = torch.randn(2, CONTEXT, 256), torch.ones(2, CONTEXT), torch.randn(2, 256)
         example = (torch.randn(2, CHANNELS, side, side), torch.tensor([1.0, 0.5]), *text)

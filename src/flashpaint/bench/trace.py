@@ -184,7 +184,6 @@ def figures_of(runs: Sequence[Run], scores: dict[str, float], plain: Run, cold_o
 def canonical(studio: Studio, families: Sequence[Family], calibration: Calibration) -> dict[str, float]:
     """What the teller adds: the share of scenes said anew that would start from the scene as it was said first, at the
     deepest start there is, with and without it; in the same language and in the other."""
-    deepest = min((rung.noise for rung in calibration.rungs), default=0.0)
     found: dict[str, list[bool]] = {}
     for family in families:
         prompts = list(family.said)
@@ -196,7 +195,7 @@ def canonical(studio: Studio, families: Sequence[Family], calibration: Calibrati
             for k in range(1, len(prompts)):  # English and Chinese take turns, English first
                 pair = "paraphrase" if k % 2 == 0 else "bilingual"
                 near = float(features[0] @ features[k])
-                found.setdefault(f"{pair}_hits_{way}", []).append(calibration.start(near) <= deepest)
+                found.setdefault(f"{pair}_hits_{way}", []).append(calibration.start(near) <= calibration.deepest)
     return {name: statistics.fmean(hits) for name, hits in sorted(found.items())}
 
 

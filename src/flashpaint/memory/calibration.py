@@ -50,6 +50,11 @@ class Calibration(BaseModel):
                 raise ValueError("rungs rise in similarity and fall in noise")
         return self
 
+    @property
+    def deepest(self) -> float:
+        """The noise share from which the nearest neighbours are started; 1 where none is."""
+        return min((rung.noise for rung in self.rungs), default=1.0)
+
     def start(self, similarity: float) -> float:
         """The noise share to start from: 1, from noise, where the neighbour is too far."""
         reached = [rung.noise for rung in self.rungs if similarity >= rung.similarity]

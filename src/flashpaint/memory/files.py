@@ -23,6 +23,10 @@ class PictureFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @staticmethod
+    def name_of(content: bytes, suffix: str) -> str:
+        return hashlib.sha256(content).hexdigest() + suffix
+
     def path(self, name: str) -> Path:
         return self.folder / name[:2] / name
 
@@ -31,7 +35,7 @@ class PictureFiles:
 
         Raises DiskFull or OutputUnwritable, and leaves nothing then.
         """
-        name, scratch = hashlib.sha256(content).hexdigest() + suffix, None
+        name, scratch = self.name_of(content, suffix), None
         try:
             if not self.path(name).parent.is_dir():
                 self.path(name).parent.mkdir(parents=True, exist_ok=True)

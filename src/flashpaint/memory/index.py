@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ class Index:
     def forget(self, seq: int) -> None:
         """It is no longer in the store."""
         with self._turn:
+            if seq not in (self._graph if self._graph is not None else self._seqs):
+                return
             self._gone.add(seq)
             if len(self._gone) > max(64, len(self) // 5):  # the living would drown among them
                 self._never = np.concatenate([self._never, np.fromiter(self._gone, np.int64)])
@@ -124,6 +127,8 @@ class Index:
         import voyager
 
         with self._turn:
+            if self._building is not threading.current_thread():  # too many of these were forgotten meanwhile
+                return
             seqs, features = self._seqs, self._features
         graph = voyager.Index(
             voyager.Space.InnerProduct,
@@ -132,9 +137,11 @@ class Index:
             ef_construction=BUILD_EF,
             max_elements=2 * len(seqs),
         )
-        graph.add_items(features, seqs.tolist())
+        # in any order but their own: runs of equal rows, one prompt in many seeds, would link only to each other
+        order = np.random.default_rng(0).permutation(len(seqs))
+        graph.add_items(features[order], seqs[order].tolist())
         with self._turn:
-            if self._building is not threading.current_thread():  # too many of these were forgotten meanwhile
+            if self._building is not threading.current_thread():
                 return
             if newer := len(self._seqs) - len(seqs):
                 graph.add_items(self._features[-newer:], self._seqs[-newer:].tolist())
@@ -184,8 +191,12 @@ class Index:
 
     def _is_known(self, about: dict[str, Any]) -> bool:
         """Whether the entries in the snapshot are the store's; some may have been removed since, not the newest."""
-        found = {str(entry.seq): entry.id for entry in self.store.get([int(seq) for seq in about["ids"]])}
-        return str(about["newest"]) in found and found.items() <= about["ids"].items()
+        return belongs(about, {str(entry.seq): entry.id for entry in self.store.get([*map(int, about["ids"])])})
+
+
+def belongs(about: dict[str, Any], found: Mapping[str, str]) -> bool:
+    """Whether a snapshot that tells this of itself is of the store which holds these, of the entries it names."""
+    return str(about["newest"]) in found and found.items() <= about["ids"].items()
 
 
 def read_about(snapshot: Path) -> dict[str, Any] | None:

@@ -98,7 +98,7 @@ class Memory:
             for seq in near.keys() - {entry.seq for entry in entries}:
                 index.forget(seq)
             if len(entries) == len(near):
-                return [(entry, near[entry.seq]) for entry in entries]
+                return [(entry, near[entry.seq]) for entry in entries if entry.scope == scope]
 
     def search(self, owner: str, seer: str, z: NDArray[Any], kind: Kind, number: int) -> list[tuple[Entry, float]]:
         """Of all that the owner has and this clip has seen."""

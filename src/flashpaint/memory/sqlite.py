@@ -6,6 +6,7 @@ write lock: so processes may share a folder, and one that is killed leaves at mo
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 import time
@@ -58,7 +59,7 @@ class SqliteStore:
 
     def _open(self, budget: int | None) -> None:
         refuse_newer(self._db)
-        self._db.execute("PRAGMA journal_mode = WAL")
+        write_ahead(self._db)
         self._db.execute("PRAGMA synchronous = FULL")  # what was acknowledged outlives a power cut
         migrate(self._db)
         if budget is not None or not self.total("budget"):
@@ -234,6 +235,19 @@ class SqliteStore:
             self._drop_unneeded()
 
 
+def write_ahead(db: sqlite3.Connection) -> None:
+    """Set for good by whoever comes first; those who come at once are told to wait, which SQLite does not do here."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
 def drop_unneeded(db: sqlite3.Connection, files: PictureFiles, pictures: Iterable[str]) -> None:
     """Remove those files that no row refers to; within a transaction, so that none comes to meanwhile."""
     for picture in pictures:
@@ -248,7 +262,7 @@ def translated(folder: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
+        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and is_full(folder)):
             raise DiskFull(
                 f"memory cannot write to {folder} (the disk is full): free some space, or lower its budget",
                 param="memory",
@@ -257,10 +271,18 @@ def translated(folder: Path) -> Iterator[None]:
             raise MemoryBusy(
                 f"another process has been writing to {folder} for {WAIT_S:g} s: try again", param="memory"
             ) from error
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
             raise OutputUnwritable(
                 f"memory cannot be written in {folder} ({error}): name another with FLASHPAINT_MEMORY", param="memory"
             ) from error
         raise MemoryDamaged(
             f"the memory in {folder} is damaged ({error}): run flashpaint memory verify --repair", param="memory"
         ) from error
+
+
+def is_full(folder: Path) -> bool:
+    """SQLite cannot tell when its files beside the database, which a reader needs too, find no room."""
+    try:
+        return shutil.disk_usage(folder).free < 2**16
+    except OSError:
+        return False
