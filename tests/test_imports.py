@@ -28,10 +28,12 @@ ALLOWED = {
     "recollection": GROUND | {"see", "paint", "memory", "marks"},
     "studio": GROUND | {"models", "see", "tell", "paint", "memory", "recollection"},
     "gallery": GROUND | {"memory", "paint", "recollection", "studio"},
+    "serve": GROUND | {"studio", "gallery", "marks", "tasks"},
     "sheet": set(),
+    "tasks": GROUND | {"models", "memory", "paint", "studio", "gallery"},
     "networks": GROUND | {"models"},
     "bench": GROUND | {"studio", "marks", "paint", "memory", "tell", "models", "networks"},
-    "cli": GROUND | {"studio", "marks", "bench", "memory", "gallery", "sheet", "models", "__init__"},
+    "cli": GROUND | {"studio", "marks", "bench", "memory", "gallery", "serve", "sheet", "tasks", "models", "__init__"},
     "__init__": GROUND | {"studio"},
 }
 

@@ -43,6 +43,12 @@ class SizeUnsupported(RequestInvalid):
     code = "size_unsupported"
 
 
+class MaskInvalid(RequestInvalid):
+    """A mask does not say what to edit of its picture."""
+
+    code = "mask_invalid"
+
+
 class ModelNotFound(FlashpaintError):
     """There is no model folder where one was named."""
 

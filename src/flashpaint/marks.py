@@ -21,6 +21,7 @@ from flashpaint.request import Painting
 
 # IPTC's digital source type for media that a trained model made: what platforms read for EU AI Act art. 50.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 # our samplers by the names that those viewers know
 SAMPLERS = {"euler": "Euler", "dpm++2m": "DPM++ 2M", "lcm": "LCM"}
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -56,8 +57,24 @@ def record(painting: Painting) -> dict[str, Any]:
         "guidance_scale": painting.guidance_scale,
         "describe": request.describe,
         **{name: value for name, value in asked.items() if value not in ("", None, ())},
+        **edited(painting),
         "used": dict(painting.used),
     }
+
+
+def edited(painting: Painting) -> dict[str, Any]:
+    """What was done to which kind of source; of the picture itself nothing is told."""
+    source = painting.request.source
+    if source is None:
+        return {}
+    look = {"look": True} if source.look else {}
+    return {"task": source.task, "strength": source.strength, "masked": source.mask is not None, **look}
+
+
+def source_type(painting: Painting) -> str:
+    """A picture that holds a part of another one as it was is a composite."""
+    source = painting.request.source
+    return COMPOSITE_TYPE if source is not None and source.mask is not None else SOURCE_TYPE
 
 
 def label(painting: Painting) -> dict[str, str]:
@@ -71,7 +88,7 @@ def to_png(painting: Painting) -> bytes:
     text.add_itxt("parameters", parameters(painting))
     text.add_itxt("flashpaint", json.dumps(record(painting), ensure_ascii=False))
     text.add_itxt("AIGC", json.dumps({"AIGC": label(painting)}))
-    text.add_itxt("XML:com.adobe.xmp", XMP.format(source=SOURCE_TYPE))
+    text.add_itxt("XML:com.adobe.xmp", XMP.format(source=source_type(painting)))
     out = io.BytesIO()
     painting.picture.save(out, "PNG", pnginfo=text)
     return out.getvalue()
@@ -135,8 +152,9 @@ def read_marks(path: Path) -> dict[str, Any]:
     for key in ("flashpaint", "AIGC"):
         if key in texts:
             found[key] = _parsed(texts[key], path)
-    if SOURCE_TYPE in texts.get("XML:com.adobe.xmp", ""):
-        found["digital_source_type"] = SOURCE_TYPE
+    for kind in (SOURCE_TYPE, COMPOSITE_TYPE):
+        if kind in texts.get("XML:com.adobe.xmp", ""):
+            found["digital_source_type"] = kind
     return found
 
 

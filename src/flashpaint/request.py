@@ -8,14 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from PIL import Image
+from PIL import Image, ImageChops
 
-from flashpaint.errors import OutOfRange, PromptEmpty, PromptTooLong, PromptUnreadable
+from flashpaint.errors import MaskInvalid, OutOfRange, PromptEmpty, PromptTooLong, PromptUnreadable, SizeUnsupported
 
 PROMPT_LIMIT = 2000  # characters
 SEED_LIMIT = 2**63 - 1
 STEPS_LIMIT = 200
 REUSE = ("auto", "exact", "off")
+TASKS = ("edit", "inpaint", "outpaint", "vary", "instruct")
+FLAT = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that become RGB without a colour profile
+PIXELS = 50_000_000
+SIDES = (16, 16384)
 
 
 def clean_prompt(prompt: str, param: str = "prompt") -> str:
@@ -63,6 +67,78 @@ def check_sigmas(levels: Sequence[float]) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
+class Source:
+    """The picture that a request starts from, and how much of it may change.
+
+    picture: becomes RGB, what is transparent lies on white. mask: of the picture's size; "L": white (255) is edited,
+    black kept to the bit; "RGBA": alpha 0 is edited (OpenAI's rule); greys in between blend. strength: above 0, to 1:
+    the share of the steps that are painted; 1 paints the edited part from noise. look: paint what clip sees in the
+    picture instead of the description (variations; models of our own folders). task: one of TASKS, for the record; by
+    default "inpaint" with a mask, else "edit". note: what the caller should know of how the picture was prepared.
+    """
+
+    picture: Image.Image
+    mask: Image.Image | None = None
+    strength: float = 0.75
+    look: bool = False
+    task: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "picture", clean_picture(self.picture))
+        check_number("strength", self.strength, 0, 1, whole=False)
+        if self.strength == 0:
+            raise OutOfRange("strength is 0, which changes nothing: give a number above 0, to 1", param="strength")
+        if self.mask is not None:
+            check_mask(self.mask, self.picture.size)
+        object.__setattr__(self, "task", self.task or ("edit" if self.mask is None else "inpaint"))
+        if self.task not in TASKS:
+            raise OutOfRange(f"there is no task {self.task!r}: name one of {', '.join(TASKS)}", param="task")
+
+    @property
+    def edited(self) -> Image.Image | None:
+        """The mask as "L", 255 where the picture is edited; None without one."""
+        return None if self.mask is None else edited_part(self.mask)
+
+
+def clean_picture(picture: Image.Image) -> Image.Image:
+    """RGB. Raises OutOfRange for what is no picture of 8 bits in grey or RGB, SizeUnsupported for its size."""
+    if not isinstance(picture, Image.Image) or picture.mode not in FLAT:
+        found = getattr(picture, "mode", type(picture).__name__)
+        raise OutOfRange(f"the picture is {found}: give one of 8 bits in RGB, RGBA or grey", param="image")
+    width, height = picture.size
+    if not SIDES[0] <= min(width, height) <= max(width, height) <= SIDES[1] or width * height > PIXELS:
+        raise SizeUnsupported(
+            f"the picture has {width}x{height} pixels: give sides of {SIDES[0]} to {SIDES[1]}, at most "
+            f"{PIXELS // 10**6} megapixels",
+            param="image",
+        )
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    clear = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+
+
+def check_mask(mask: Image.Image, size: tuple[int, int]) -> None:
+    """Raise MaskInvalid unless the mask is of this size and of a mode that says what to edit, and edits something."""
+    if not isinstance(mask, Image.Image) or mask.mode not in ("L", "RGBA"):
+        found = getattr(mask, "mode", type(mask).__name__)
+        raise MaskInvalid(f"the mask is {found}: give L (white is edited) or RGBA (alpha 0 is edited)", param="mask")
+    if mask.size != size:
+        raise MaskInvalid(
+            f"the mask has {mask.width}x{mask.height} pixels, the picture {size[0]}x{size[1]}: make them alike",
+            param="mask",
+        )
+    most = edited_part(mask).getextrema()[1]
+    if not isinstance(most, int | float) or most < 128:
+        raise MaskInvalid("the mask edits nothing: paint what to change white, or make it transparent", param="mask")
+
+
+def edited_part(mask: Image.Image) -> Image.Image:
+    return mask if mask.mode == "L" else ImageChops.invert(mask.getchannel("A"))
+
+
+@dataclass(frozen=True)
 class PaintRequest:
     """One picture to paint. None means the model's own default (seed: a fresh one, which the Painting tells).
 
@@ -73,7 +149,8 @@ class PaintRequest:
     that the painter has, weights -2 to 2. reuse: of what is remembered: "auto" starts from the latents of a picture
     that is near enough, "exact" answers with the very picture that an identical request gave, "off" paints as if there
     were no memory and leaves nothing there; by default "exact" with a seed, which asks for one picture, else "auto".
-    owner: who asks, and whose pictures alone may be used again.
+    owner: who asks, and whose pictures alone may be used again. source: the picture to start from; such a request reads
+    nothing from memory and leaves nothing there, whatever reuse says.
     """
 
     prompt: str
@@ -90,6 +167,7 @@ class PaintRequest:
     loras: tuple[tuple[str, float], ...] = ()
     reuse: str | None = None
     owner: str = ""
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", clean_prompt(self.prompt))
@@ -103,6 +181,8 @@ class PaintRequest:
             check_number(f"the weight of lora {name}", weight, -2, 2, whole=False)
         if self.reuse not in (None, *REUSE):
             raise OutOfRange(f"reuse is {self.reuse!r}: name one of {', '.join(REUSE)}", param="reuse")
+        if self.source is not None and not isinstance(self.source, Source):
+            raise OutOfRange(f"source is a Source, not {type(self.source).__name__}", param="source")
         check_number("seed", self.seed, 0, SEED_LIMIT)
         check_number("width", self.width, 1, 65536)
         check_number("height", self.height, 1, 65536)

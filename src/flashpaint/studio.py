@@ -21,8 +21,9 @@ from flashpaint.errors import OutOfRange
 from flashpaint.memory.memory import Memory
 from flashpaint.memory.opening import open_memory
 from flashpaint.models.folder import ModelFolder
+from flashpaint.paint.constraint import composed
 from flashpaint.paint.opening import open_mini, open_painter
-from flashpaint.paint.orders import check, order_of
+from flashpaint.paint.orders import begin, check, check_source, order_of, source_notes
 from flashpaint.paint.painter import Order, Painter, Steps
 from flashpaint.paint.step import Step
 from flashpaint.recollection import Recall, Recollection
@@ -104,7 +105,7 @@ class Studio:
     def paint_many(self, requests: Sequence[PaintRequest]) -> list[Painting]:
         """Paint all, several in one forward pass; one Painting a request, in their order."""
         for request in requests:
-            check(request, self.painter.spec)
+            self.check(request)
         done: list[Painting] = []
         for start in range(0, len(requests), TOGETHER):
             events = self._run(requests[start : start + TOGETHER], previews=False)
@@ -113,8 +114,13 @@ class Studio:
 
     def stream(self, request: PaintRequest, previews: bool = True) -> Generator[Event]:
         """The events of one picture as they happen, Finished last. Closing the iterator cancels within one step."""
-        check(request, self.painter.spec)
+        self.check(request)
         return self._run([request], previews)
+
+    def check(self, request: PaintRequest) -> None:
+        """Raise RequestInvalid where the painter cannot do as the request says."""
+        check(request, self.painter.spec)
+        check_source(request, self.painter, self.seer.name)
 
     def close(self) -> None:
         """Call off what is being painted, free the device, and close the memory."""
@@ -133,10 +139,11 @@ class Studio:
                 z = self.seer.see_text([job.request.prompt for job in fresh])
             yield Progress("tell")
             self._describe(fresh, z, clock)
+            self._look_at_sources(fresh, clock)
         for job in jobs:
             yield Told(job.description)
         with clock("condition"):
-            rides = self.painter.steps([job.order for job in fresh], previews) if fresh else []
+            rides = begin(self.painter, [job.order for job in fresh], previews) if fresh else []
         try:
             waiting = iter(rides)
             for job in jobs:
@@ -149,11 +156,12 @@ class Studio:
                 ride.close()
 
     def _job(self, request: PaintRequest) -> Job:
-        recall = self.recollection.recall(request) if self.recollection else None
+        memory = self.recollection if request.source is None else None
+        recall = memory.recall(request) if memory else None
         seed = secrets.randbelow(SEED_LIMIT) if request.seed is None else request.seed
         job = Job(request, order_of(request, self.painter.spec, request.prompt, seed), recall)
-        if self.recollection and recall:
-            job.answer = self.recollection.remembered(recall, request)
+        if memory and recall:
+            job.answer = memory.remembered(recall, request)
         return job
 
     def _describe(self, jobs: Sequence[Job], z: NDArray[np.float32], clock: Clock) -> None:
@@ -176,16 +184,23 @@ class Studio:
                         job.recall.z, job.recall.seen = prompted, row
                         job.order = memory.started(job.recall, job.order)
 
+    def _look_at_sources(self, jobs: Sequence[Job], clock: Clock) -> None:
+        """What clip sees in the pictures that are painted by their looks."""
+        for job in jobs:
+            if job.order.source and job.order.source.look:
+                with self._reading, clock("look"):
+                    job.order = replace(job.order, look=self.seer.see_images([job.order.source.picture])[0])
+
     def _painted(self, job: Job, ride: Steps, clock: Clock, previews: bool, alone: bool) -> Generator[Event]:
         """A job's events from its first step on. What started from a neighbour and does not show what was asked for is
         painted again from noise."""
         yield Progress("denoise", job.order.skipped, job.order.steps)
-        step = yield from self._follow(ride, clock)
+        step = yield from self._follow(ride, clock, job.order)
         seen, memory = self._look(job, step, clock), self.recollection
         if memory and job.recall and seen is not None and not memory.accepts(job.recall, job.order, seen):
             again = self.painter.steps([replace(job.order, start=None, skipped=0)], previews)[0]
             try:
-                step = yield from self._follow(again, clock)
+                step = yield from self._follow(again, clock, job.order)
             finally:
                 again.close()
             job.order, seen = replace(job.order, start=None, skipped=0), self._look(job, step, clock)
@@ -210,18 +225,18 @@ class Studio:
             seen: NDArray[np.float32] = self.seer.see_images([step.picture])[0]
             return seen
 
-    def _follow(self, ride: Steps, clock: Clock) -> Generator[Event, None, Step]:
+    def _follow(self, ride: Steps, clock: Clock, order: Order) -> Generator[Event, None, Step]:
         """The events of one picture on its way, and in the end the step that has it."""
         while True:
             with clock("denoise"):
                 step = next(ride)
             yield Progress("denoise", step.position, step.steps)
             if step.preview is not None:
-                yield Preview(step.preview, step.position, step.steps)
+                yield Preview(whole(step.preview, order), step.position, step.steps)
             if step.picture is not None:
                 clock.move("denoise", "decode", step.decode_s)
                 yield Progress("decode")
-                return step
+                return replace(step, picture=whole(step.picture, order))
 
     def _sights(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Sight]:
         """What the teller is shown of each prompt; the concepts are seen only for one that reads them."""
@@ -270,9 +285,18 @@ class Studio:
     def _notes(self, job: Job) -> tuple[str, ...]:
         told, request = job.telling, job.request
         notes = (*self.seer.notes_on(request.prompt), *self.painter.notes_on(job.order.description))
+        notes += source_notes(request, job.order, self.painter)
         if request.describe and not told.description:
             return (*notes, told.note or "the teller gave no description: the prompt itself is painted")
         return (*notes, told.note) if told.note else notes
+
+
+def whole(painted: Image.Image, order: Order) -> Image.Image:
+    """The picture with what its mask keeps, to the bit."""
+    edited = order.source.edited if order.source else None
+    if order.source is None or edited is None or painted.size != edited.size:
+        return painted
+    return composed(painted, order.source.picture, edited)
 
 
 @dataclass

@@ -14,7 +14,19 @@ import pytest
 from flashpaint import PaintRequest, Studio
 
 ROOT = Path(__file__).parent.parent.parent
-STAGES = ["sprites", "scenes", "autoencoder", "clip", "latents", "denoiser", "teller", "judge", "export", "evaluate"]
+STAGES = [
+    "sprites",
+    "scenes",
+    "autoencoder",
+    "clip",
+    "latents",
+    "denoiser",
+    "distill",
+    "teller",
+    "judge",
+    "export",
+    "evaluate",
+]
 
 
 def run(stage: str, runs: Path) -> str:
@@ -40,7 +52,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_stage_runs_and_leaves_what_the_next_one_needs(runs: Path) -> None:
-    for stage in ("autoencoder", "clip", "denoiser", "teller", "judge"):
+    for stage in ("autoencoder", "clip", "denoiser", "distill", "teller", "judge"):
         assert (runs / stage / "checkpoint.pt").exists()
     for sheet in ("sprites/fluent-flat.png", "scenes/scenes.png", "autoencoder/pairs.png", "denoiser/gallery.png"):
         assert (runs / sheet).stat().st_size > 1000

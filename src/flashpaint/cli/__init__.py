@@ -15,10 +15,12 @@ from flashpaint import __version__
 from flashpaint.cli.bench import bench
 from flashpaint.cli.calibrate import calibrate
 from flashpaint.cli.index import index
+from flashpaint.cli.keys import keys
 from flashpaint.cli.memory import memory
 from flashpaint.cli.models import models
 from flashpaint.cli.paint import paint
 from flashpaint.cli.search import search
+from flashpaint.cli.serve import serve
 from flashpaint.cli.show import show
 from flashpaint.errors import FlashpaintError
 
@@ -42,6 +44,10 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
 
   flashpaint memory                                   what is remembered, and what that has saved
 
+  flashpaint serve                                    the OpenAI-compatible API, and pictures as one types
+
+  flashpaint keys add ann                             who else may use that server
+
   flashpaint models                                   what is here; add, verify and remove models
 
   flashpaint bench stages                             how fast this machine is
@@ -54,6 +60,8 @@ app.command(no_args_is_help=True)(paint)
 app.command()(show)
 app.command(no_args_is_help=True)(index)
 app.command(no_args_is_help=True)(search)
+app.command()(serve)
+app.add_typer(keys, name="keys")
 app.add_typer(memory, name="memory")
 app.add_typer(models, name="models")
 app.command()(bench)

@@ -78,7 +78,8 @@ class Memory:
 
     def match(self, scope: Scope, seen: NDArray[np.float32], seed: int) -> Match | None:
         """A neighbour of the description's features (dim,) that is near enough to start from; of those that are about
-        as near, the seed chooses. None where there is none, or where it is time for another picture of this."""
+        as near, and whose pictures show the description where some do, the seed chooses. None where there is none, or
+        where it is time for another picture of this."""
         found = [(e, near) for e, near in self.nearest(scope, "description", seen) if e.latents is not None]
         best = max((near for _, near in found), default=-1.0)
         noise = self.calibration.start(best)
@@ -87,7 +88,8 @@ class Memory:
         alike = [(e, near) for e, near in found if near >= best - ALIKE and self.calibration.start(near) == noise]
         if len(alike) < VARIETY and sum(e.hits for e, _ in alike) >= USES * len(alike):
             return None
-        return Match(*alike[seed % len(alike)], noise)
+        shown = [(e, near) for e, near in alike if self.fits(seen, e.features["picture"].astype(np.float32))] or alike
+        return Match(*shown[seed % len(shown)], noise)
 
     def nearest(self, scope: Scope, kind: Kind, z: NDArray[Any], number: int = NEIGHBOURS) -> list[tuple[Entry, float]]:
         """(entry, cosine), nearest first; what the store no longer holds is forgotten on the way."""

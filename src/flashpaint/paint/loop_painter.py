@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.paint.arrays import kept
+from flashpaint.paint.arrays import Array, kept
+from flashpaint.paint.constraint import Constraint, free_latents, noised
 from flashpaint.paint.denoiser import Conditioning, Denoiser, DenoiserSpec
 from flashpaint.paint.loop import DenoiseLoop, Following
-from flashpaint.paint.noise import mix, noise_share, seeded_noise
+from flashpaint.paint.noise import noise_share, seeded_noise
 from flashpaint.paint.painter import Order
 from flashpaint.paint.samplers import SAMPLERS, SamplerState
 from flashpaint.paint.schedule import custom_sigmas, karras_sigmas
@@ -60,7 +62,23 @@ class LoopPainter:
         with self._reading:
             positive = self.read([o.description for o in orders], orders)
             negative = [self.read([o.negative], [o])[0] if o.negative else None for o in orders]
-        return [self.trajectory(*each) for each in zip(orders, positive, negative, strict=True)]
+            starts = self.starts(orders)
+        return [self.trajectory(*each) for each in zip(orders, positive, negative, starts, strict=True)]
+
+    def starts(self, orders: Sequence[Order]) -> list[Array | None]:
+        """The clean latents (1, channels, h, w) that each starts from, if any; a picture of several is encoded once."""
+        encoded: dict[int, Array] = {}
+        found: list[Array | None] = []
+        for order in orders:
+            if order.source is None:
+                start = order.start
+                found.append(None if start is None else self.denoiser.hold(start[None].astype(np.float32)))
+                continue
+            picture = order.source.picture
+            if id(picture) not in encoded:
+                encoded[id(picture)] = self.denoiser.encode([picture])
+            found.append(encoded[id(picture)])
+        return found
 
     def read(self, texts: Sequence[str], orders: Sequence[Order]) -> list[Conditioning]:
         """One row a text; texts under the same LoRAs are read together."""
@@ -72,29 +90,40 @@ class LoopPainter:
                 rows[k] = found[at : at + 1]
         return [row for row in rows if row is not None]
 
-    def trajectory(self, order: Order, positive: Conditioning, negative: Conditioning | None) -> Trajectory:
+    def trajectory(
+        self, order: Order, positive: Conditioning, negative: Conditioning | None, start: Array | None
+    ) -> Trajectory:
         spec, sigmas = self.spec, self.levels(order)
         shape = (1, spec.latent_channels, order.height // spec.downscale, order.width // spec.downscale)
+        noise = self.denoiser.hold(seeded_noise(order.seed, shape))
         return Trajectory(
-            self.denoiser.hold(self.first(order, sigmas, shape)),
+            self.first(order, float(sigmas[order.skipped]), noise, start),
             sigmas,
-            positive,
+            positive if order.look is None else self.looking(positive, order.look),
             1.0 if spec.reads_guidance else order.guidance_scale,
             SAMPLERS[order.sampler or spec.sampler],
             SamplerState(spec.noise, order.seed),
             position=order.skipped,
             negative=negative,
+            constraint=self.constraint(order, noise, start),
         )
 
-    def first(self, order: Order, sigmas: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    def first(self, order: Order, sigma: float, noise: Array, start: Array | None) -> Array:
         """The latents that the order starts from: noise, or others noised to the level of its first step (SDEdit, Meng
-        et al. 2022)."""
-        noise = seeded_noise(order.seed, shape)
-        if order.start is None:
-            return np.asarray(sigmas[0] * noise, np.float32)
-        level = sigmas[order.skipped : order.skipped + 1]
-        found: NDArray[np.float32] = mix(order.start[None].astype(np.float32), noise, level, self.spec.noise)
-        return found
+        et al. 2022). At full strength nothing is left of a source but what its mask holds."""
+        if start is None or (order.source is not None and not order.skipped):
+            return sigma * noise
+        return noised(start, noise, sigma, self.spec.noise)
+
+    def constraint(self, order: Order, noise: Array, start: Array | None) -> Constraint | None:
+        edited = order.source.edited if order.source else None
+        if edited is None:
+            return None
+        return Constraint(start, noise, self.denoiser.hold(free_latents(edited, self.spec.downscale)))
+
+    def looking(self, conditioning: Conditioning, look: NDArray[np.float32]) -> Conditioning:
+        """A picture's features alone, as our denoisers were trained to paint them (unCLIP, Ramesh et al. 2022)."""
+        return replace(conditioning, arrays={**conditioning.silent().arrays, "pooled": self.denoiser.hold(look[None])})
 
     def noise_shares(self, order: Order) -> NDArray[np.float32]:
         return noise_share(self.levels(order), self.spec.noise)

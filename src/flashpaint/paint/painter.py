@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.paint.step import Step
+from flashpaint.request import Source
 
 # what a request may ask beside its prompt and size, and a painter may heed
 CHOICES = frozenset({"seed", "steps", "guidance_scale", "negative", "sampler", "schedule", "sigmas"})
@@ -45,7 +46,9 @@ class Order:
     """One picture for a Painter: a request with its description, and the spec's defaults where it was silent.
 
     start: clean latents (channels, height, width) that are noised to the level after `skipped` steps, where the painter
-    starts from them instead of from noise alone.
+    starts from them instead of from noise alone. source: a picture of the order's size whose latents are the start, and
+    whose part outside the mask stays; its `skipped` follows from its strength. look (dim,): a picture's features that
+    are painted in the description's stead.
     """
 
     description: str
@@ -61,6 +64,8 @@ class Order:
     loras: tuple[tuple[str, float], ...] = ()
     start: NDArray[np.float16] | None = None
     skipped: int = 0
+    source: Source | None = None
+    look: NDArray[np.float32] | None = None
 
 
 class Steps(Iterator[Step], Protocol):
@@ -106,4 +111,13 @@ class WarmPainter(Painter, Protocol):
 
     def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float16]:
         """RGB pictures of one size -> their latents (n, channels, height, width)."""
+        ...
+
+
+@runtime_checkable
+class EditingPainter(Painter, Protocol):
+    """A painter that paints in one piece and takes a picture to change."""
+
+    def edit(self, image: Image.Image, mask: Image.Image | None, order: Order, previews: bool = False) -> Steps:
+        """The steps of one picture that changes `image` as the order says. mask: "L", white where it is edited."""
         ...

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the extra: pip install -e '.[torch]'")
-diffusers = pytest.importorskip("diffusers", reason="the extra: pip install -e '.[torch]'")
+pytest.importorskip("diffusers", reason="the extra: pip install -e '.[torch]'")
 
+import diffusers
 import torch
 
 from flashpaint.paint.diffusers.sd import StableDiffusion

@@ -1,0 +1,49 @@
+"""Who asks: from the key of a request, or from the lack of one, to an owner and what they may. Knows no routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from flashpaint.serve.keys import RESERVED, SCOPES, Keys
+from flashpaint.serve.problems import Problem
+from flashpaint.serve.settings import Settings
+
+PROTOCOL = "flashpaint"  # of the live socket; beside it, a browser sends its key as a second protocol
+KEYED = "flashpaint-key."
+
+
+@dataclass(frozen=True)
+class Caller:
+    """owner: whose pictures they are; "" is whoever runs this machine, who also paints from the command line."""
+
+    owner: str
+    scopes: frozenset[str]
+
+    def must(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise Problem(403, "permission_error", f"this needs a key with the scope {scope!r}", code="scope_missing")
+
+
+def secret_of(connection: HTTPConnection) -> str:
+    """The key that a request carries, "" for none. Never from the url, which is logged everywhere."""
+    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret.strip():
+        return secret.strip()
+    offered = [word.strip() for word in connection.headers.get("sec-websocket-protocol", "").split(",")]
+    return next((word.removeprefix(KEYED) for word in offered if word.startswith(KEYED)), "")
+
+
+def caller_of(connection: HTTPConnection, keys: Keys, settings: Settings) -> Caller:
+    """Raises Problem 401 where a key is needed. Without any keys, a server that only this machine can reach asks for
+    none, and takes the placeholder that clients insist on."""
+    secret, known = secret_of(connection), keys.all()
+    if secret and (key := keys.find(secret)):
+        return Caller(key.name, frozenset(key.scopes))
+    if settings.open:
+        return Caller("", frozenset(SCOPES)) if settings.loopback else Caller(RESERVED, frozenset({"generate"}))
+    if not known and settings.loopback:
+        return Caller("", frozenset(SCOPES))
+    said = "this key is not known here, or was revoked" if secret else "this needs a key: Authorization: Bearer KEY"
+    raise Problem(401, "authentication_error", said, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
