@@ -140,15 +140,20 @@ def halve(graph: onnx.ModelProto) -> onnx.ModelProto:
 def write_graphs(stage: Stage, folder: Path) -> None:
     autoencoder = open_autoencoder(stage).to(memory_format=torch.contiguous_format)
     clip, _ = open_clip(stage)
-    denoiser = (open_student(stage) or open_denoiser(stage)).to(memory_format=torch.contiguous_format)
     tokens = torch.zeros(2, CONTEXT, dtype=torch.long)
     tokens[:, :5] = 300
-    latents, states = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS), torch.randn(2, CONTEXT, DIM)
+    latents = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS)
     pictures = torch.rand(2, 3, SIDE_LATENTS * DOWNSCALE, SIDE_LATENTS * DOWNSCALE)
     write_graph(clip.text, {"tokens": tokens}, ["states", "pooled"], folder / "clip_text.onnx")
     write_graph(clip.picture, {"pictures": torch.rand(2, 3, SIDE, SIDE)}, ["pooled"], folder / "clip_picture.onnx")
     write_graph(Encode(autoencoder), {"pictures": pictures}, ["latents"], folder / "encoder.onnx")
     write_graph(Decode(autoencoder), {"latents": latents}, ["pictures"], folder / "decoder.onnx")
+
+
+def write_denoiser(stage: Stage, folder: Path) -> None:
+    """The distilled one, if there is one."""
+    denoiser = (open_student(stage) or open_denoiser(stage)).to(memory_format=torch.contiguous_format)
+    latents, states = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS), torch.randn(2, CONTEXT, DIM)
     write_graph(
         CleanEstimate(denoiser),
         {
@@ -207,7 +212,7 @@ def keep(stage: Stage) -> None:
 
 
 def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
-    """trained: whether the weights are of this commit; else the manifest there was says of which."""
+    """trained: whether the denoiser is of this commit; else the manifest there was says of which."""
     files = {
         str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
         for p in sorted(folder.rglob("*"))
@@ -217,12 +222,13 @@ def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
     scores = stage.of("evaluate") / "scores.json"
     minutes = {
         name: round(torch.load(stage.of(name) / "checkpoint.pt", weights_only=True)["spent"], 1)
-        for name in ("clip", "autoencoder", "denoiser", "teller", "judge")
+        for name in ("clip", "autoencoder", "denoiser", "distill", "teller", "judge")
+        if (stage.of(name) / "checkpoint.pt").exists()
     }
     manifest = {
         "format": 1,
         "name": "mini",
-        "version": "0.2",
+        "version": "0.3",
         "licence": "Apache-2.0; drawings that it learned from: NOTICE",
         "training": {
             "commit": commit() if trained else before["training"]["commit"],
@@ -247,10 +253,12 @@ def commit() -> str:
 
 
 def main() -> None:
-    only = {a for a in sys.argv if a in ("--manifest", "--judge", "--facts")}
+    only = {a for a in sys.argv if a in ("--manifest", "--judge", "--facts", "--denoiser")}
     sys.argv = [a for a in sys.argv if a not in only]
     stage = Stage.from_arguments(
-        "export", f"{__doc__} --manifest: only that, with the newest scores. --judge, --facts: only these.", minutes=5
+        "export",
+        f"{__doc__} --manifest: only that, with the newest scores. --judge, --facts, --denoiser: only these.",
+        minutes=5,
     )
     folder = stage.folder / "mini" if stage.small else MINI
     folder.mkdir(parents=True, exist_ok=True)
@@ -258,13 +266,16 @@ def main() -> None:
         write_judge(stage, folder)
     if "--facts" in only:
         write_facts(stage, folder)
+    if "--denoiser" in only:
+        write_denoiser(stage, folder)
     if not only:
         write_judge(stage, folder)
         write_graphs(stage, folder)
+        write_denoiser(stage, folder)
         write_teller(stage, folder)
         if not stage.small:
             keep(stage)
-    write_manifest(stage, folder, trained=not only)
+    write_manifest(stage, folder, trained=not only or "--denoiser" in only)
 
 
 if __name__ == "__main__":

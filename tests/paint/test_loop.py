@@ -232,7 +232,7 @@ def test_a_full_loop_refuses_at_once_with_the_wait_to_expect() -> None:
 def test_closing_calls_everything_off_waits_for_the_device_and_the_next_picture_opens_it_again() -> None:
     denoiser, heard = Gated(), list[Any]()
     loop = DenoiseLoop(denoiser)
-    loop.submit(trajectory(denoiser, 1, 50), heard.append)
+    loop.submit(trajectory(denoiser, 1, 50_000), heard.append)
     denoiser.entered.acquire()
     denoiser.open()
     loop.close()
