@@ -55,7 +55,8 @@ def test_it_trains_reports_by_sight_and_resumes(runs: Path) -> None:
         assert f"sight {sight}" in said
     assert "resumed at" in run(runs, "--minutes", "0.04")
     folder = runs / "prefix" / "model"
-    teller = open_teller(folder, ModelFolder.open("mini"), seen=("mini 0.2", 256))
+    mini = ModelFolder.open("mini")
+    teller = open_teller(folder, mini, seen=(f"mini {mini.manifest.version}", 256))
     assert isinstance(teller, Seq2SeqTeller)
     assert teller.words("a cat").input_ids[-1] == teller.words.eos_token_id
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from flashpaint import __version__
 from flashpaint.cli.bench import bench
 from flashpaint.cli.calibrate import calibrate
+from flashpaint.cli.edit import describe, edit, outpaint, vary
 from flashpaint.cli.index import index
 from flashpaint.cli.keys import keys
 from flashpaint.cli.memory import memory
@@ -35,6 +36,8 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
   flashpaint paint "a dog" "a panda" --n 3            three pictures of each prompt
 
   flashpaint paint --file prompts.txt --json          one prompt a line; one JSON object a picture
+
+  flashpaint edit cat.png "a dog in space"            paint over a picture; vary, outpaint and describe too
 
   flashpaint show cat.png                             how a picture was made
 
@@ -58,6 +61,10 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True)(paint)
 app.command()(show)
+app.command(no_args_is_help=True)(edit)
+app.command(no_args_is_help=True)(vary)
+app.command(no_args_is_help=True)(outpaint)
+app.command(no_args_is_help=True)(describe)
 app.command(no_args_is_help=True)(index)
 app.command(no_args_is_help=True)(search)
 app.command()(serve)

@@ -55,8 +55,8 @@ _filling = threading.Lock()
 
 @dataclass(frozen=True)
 class Described:
-    """text: one phrase; scene: the same without its thing, "" where no place was seen; words: of the known things, those
-    that lie nearest, with their cosine, falling."""
+    """text: one phrase; scene: the same without its thing, "" where no place was seen; words: the nearest of the known
+    things, with their cosine, falling."""
 
     text: str
     scene: str
