@@ -50,7 +50,7 @@ class Studio:
         self.seer, self.teller, self.painter, self.memory = seer, teller, painter, memory
         self.recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
         self.concepts = Concepts(seer)
-        self._reading = threading.Lock()  # seer and teller serve one caller at a time
+        self.reading = threading.Lock()  # seer and teller serve one caller at a time
 
     @classmethod
     def open(
@@ -135,7 +135,7 @@ class Studio:
         fresh = [job for job in jobs if job.answer is None]
         if fresh:
             yield Progress("see")
-            with self._reading, clock("see"):
+            with self.reading, clock("see"):
                 z = self.seer.see_text([job.request.prompt for job in fresh])
             yield Progress("tell")
             self._describe(fresh, z, clock)
@@ -172,12 +172,12 @@ class Studio:
                 job.recall.z = row
                 with clock("recall"):
                     job.telling = Telling(memory.description(job.recall, job.request.prompt))
-        with self._reading, clock("tell"):
+        with self.reading, clock("tell"):
             self._tell(jobs, z)
         for job in jobs:
             job.order = replace(job.order, description=job.telling.description or job.request.prompt)
         if memory and any(job.recalls for job in jobs):
-            with self._reading, clock("recall"):
+            with self.reading, clock("recall"):
                 seen = self.seer.see_text([job.order.description for job in jobs])
                 for job, row, prompted in zip(jobs, seen, z, strict=True):
                     if job.recall:
@@ -188,7 +188,7 @@ class Studio:
         """What clip sees in the pictures that are painted by their looks."""
         for job in jobs:
             if job.order.source and job.order.source.look:
-                with self._reading, clock("look"):
+                with self.reading, clock("look"):
                     job.order = replace(job.order, look=self.seer.see_images([job.order.source.picture])[0])
 
     def _painted(self, job: Job, ride: Steps, clock: Clock, previews: bool, alone: bool) -> Generator[Event]:
@@ -221,7 +221,7 @@ class Studio:
         """What clip sees in a picture that is to be guarded or remembered."""
         if not job.recalls or step.picture is None:
             return None
-        with self._reading, clock("look"):
+        with self.reading, clock("look"):
             seen: NDArray[np.float32] = self.seer.see_images([step.picture])[0]
             return seen
 

@@ -23,7 +23,7 @@ class Sight:
 
     def __init__(self, studio: Studio) -> None:
         # seers promise no thread-safety and the studio guards its own by this lock: ours must be the same
-        self.studio, self.turn = studio, studio._reading
+        self.studio, self.turn = studio, studio.reading
 
     def text(self, text: str) -> NDArray[np.float32]:
         with self.turn:

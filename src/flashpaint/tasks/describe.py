@@ -85,7 +85,7 @@ class Phrase:
 
 def describe(studio: Studio, picture: Image.Image) -> Described:
     """What the studio's clip sees in a picture."""
-    with studio._reading:
+    with studio.reading:
         z = studio.seer.see_images([clean_picture(picture)])[0]
         things, features = known_things(studio)
         shares = features @ z
