@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ import transformers
 
 from flashpaint import PaintRequest, Studio
 from flashpaint.bench.plain import plain
-from flashpaint.bench.recipe import PlainMini, PlainStableDiffusion
+from flashpaint.bench.recipe import ManySteps, PlainMini, PlainStableDiffusion
 from flashpaint.models.folder import ModelFolder
+from flashpaint.networks.unet import Denoiser
+from flashpaint.networks.weights import filled, weights_of
 from flashpaint.paint.loop_painter import LoopPainter
 from flashpaint.paint.mini import MiniDenoiser
 from flashpaint.paint.noise import seeded_noise
@@ -28,12 +31,15 @@ def recipe() -> PlainMini:
 
 
 def test_minis_pytorch_and_openvino_forms_agree_at_every_step(recipe: PlainMini) -> None:
-    exact, fast = (MiniDenoiser(ModelFolder.open("mini"), precision=p) for p in ("f32", None))
+    folder = ModelFolder.open("mini")
+    exact, fast = (MiniDenoiser(folder, precision=p) for p in ("f32", None))
+    network = Denoiser().eval()
+    network.load_state_dict(filled(network, weights_of(folder.file("denoiser.onnx"), "model.")))
     condition = recipe.read("a cat in space")
     x = seeded_noise(3, (1, 16, 16, 16))
     for sigma, below in zip(exact.sigmas(8, 256, 256), exact.sigmas(8, 256, 256)[1:], strict=False):
         with torch.no_grad():
-            v = recipe.denoiser(torch.from_numpy(x), torch.tensor([sigma]), *condition).numpy()
+            v = network(torch.from_numpy(x), torch.tensor([sigma]), *condition).numpy()
         x0 = x - sigma * v
         for engine in (exact, fast):
             ours = engine.denoise(x, np.array([sigma], np.float32), engine.condition(["a cat in space"], [1.0]))
@@ -43,10 +49,10 @@ def test_minis_pytorch_and_openvino_forms_agree_at_every_step(recipe: PlainMini)
 
 def test_the_recipe_paints_the_same_picture_as_our_loop_with_its_settings(recipe: PlainMini) -> None:
     """Guidance over all sigmas, 50 steps at 7.5, f32: one model, two implementations."""
-    studio = Studio.open(precision="f32")
-    assert isinstance(studio.painter, LoopPainter)
-    spec = studio.painter.denoiser.spec
-    object.__setattr__(spec, "guidance_interval", (0.0, float("inf")))
+    few = Studio.open(precision="f32")
+    denoiser = ManySteps(ModelFolder.open("mini"), precision="f32")
+    denoiser.spec = replace(denoiser.spec, guidance_interval=(0.0, float("inf")))
+    studio = Studio(few.seer, few.teller, LoopPainter(denoiser))
     made = recipe.paint("太空中的一只猫", 5)
     ours = studio.paint(PaintRequest("太空中的一只猫", seed=5, steps=50, guidance_scale=7.5))
     assert made.description == ours.description == "a cat in space"

@@ -83,10 +83,10 @@ class Models:
 
 
 def fill(models: Models, many: bool, folder: Path, asked: Sequence[Ask], tell: bool, tick: Callable[[], None]) -> Path:
-    """A memory that has answered these, in 8 steps where many are meant: what matters is what is stored."""
+    """A memory that has answered these."""
     with models.opened(many, folder) as studio:
         for ask in asked:
-            studio.paint(PaintRequest(ask.prompt, steps=8 if many else None, describe=tell))
+            studio.paint(PaintRequest(ask.prompt, steps=MANY if many else None, describe=tell))
             tick()
     return folder
 

@@ -67,15 +67,15 @@ class ManySteps(MiniDenoiser):
     network: None for the one that the repository keeps.
     """
 
-    def __init__(self, folder: ModelFolder, network: Denoiser | None = None) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: ModelFolder, network: Denoiser | None = None, precision: str | None = None) -> None:
+        super().__init__(folder, precision=precision)
         if network is None:
             network = Denoiser()
             network.load_state_dict(weights("denoiser"))
         side = folder.manifest.denoiser.sides[0] // DOWNSCALE
         text = torch.randn(2, CONTEXT, 256), torch.ones(2, CONTEXT), torch.randn(2, 256)
         example = (torch.randn(2, CHANNELS, side, side), torch.tensor([1.0, 0.5]), *text)
-        self.graph = open_traced(CleanEstimate(network).eval(), example, [True] * len(example))
+        self.graph = open_traced(CleanEstimate(network).eval(), example, [True] * len(example), precision)
         self.spec = replace(
             self.spec,
             name="mini of many steps",

@@ -28,7 +28,7 @@ from flashpaint.models.folder import ModelFolder
 from flashpaint.paint.loop_painter import LoopPainter
 from flashpaint.studio import Studio
 
-HISTORY = 2  # times as many requests came before those that are measured, and filled the memory
+HISTORY = 4  # times as many requests came before those that are measured, and filled the memory
 FILLED = ((True, False), (True, True), (False, True))  # (many steps, tell): of the settings that have a memory
 PLAIN = 16  # of the requests, so many go through the plain recipe: it takes seconds a picture
 

@@ -21,7 +21,7 @@ from flashpaint.memory.entry import Kind, Scope, digest_of
 from flashpaint.memory.store import Store
 
 EXACT = 4096  # entries up to which one pass over all is as fast: about a millisecond
-LINKS, BUILD_EF, QUERY_EF = 16, 100, 64  # recall 0.998 of ten at 100,000 entries (docs/performance.md)
+LINKS, BUILD_EF, QUERY_EF = 16, 100, 128  # recall 0.99 and more of ten at 100,000 entries (docs/performance.md)
 FORMAT = 2  # of the snapshots; an older one is made anew
 GROWTH = 1.1  # a snapshot is written again once the index has grown by this
 WITNESSES = 16  # entries by which a snapshot and a store are known to belong together
