@@ -354,11 +354,11 @@ def test_drafts_on_the_way_fold_into_what_came_of_them(another: Callable[..., Ru
     page.select_option("#reuse-of", "exact")
     for prompt in ("an ant", "an ant on", "an ant on a leaf"):
         write(page, prompt)
-    page.wait_for_selector("#strip .drafts:not([hidden])")
+    page.wait_for_selector("#strip li:first-child .drafts:not([hidden])")
     before = page.locator("#strip li").count()
     page.focus("#strip .open[tabindex='0']")
     page.keyboard.press("d")
-    assert page.locator("#strip li").count() == before + 2
+    page.wait_for_function("n => document.querySelectorAll('#strip li').length === n", arg=before + 2)
     page.goto("about:blank")
 
 

@@ -102,7 +102,7 @@ def test_exported_graphs_hold_the_trained_weights_for_training_to_go_on(runs: Pa
 
     restored, trained = Denoiser(32, 96, 1), Denoiser(32, 96, 1)
     restored.load_state_dict(filled(restored, weights_of(runs / "export" / "mini" / "denoiser.onnx", "model.")))
-    trained.load_state_dict((load(runs / "denoiser") or {})["average"])
+    trained.load_state_dict((load(runs / "distill") or {})["average"])
     latents, sigmas = torch.randn(2, 16, 16, 16), torch.rand(2)
     read = (torch.randn(2, 32, 256), torch.ones(2, 32), torch.randn(2, 256))
     assert torch.allclose(restored(latents, sigmas, *read), trained(latents, sigmas, *read), atol=5e-3)

@@ -100,6 +100,7 @@ def trace(
     table = [row(r, scores[r.name], kernel_distance(looks(studio, r.pictures), reference)) for r in shown]
     figures = figures_of(runs, scores, plain, score(judge, studio, cold, asked[:PLAIN]))
     if not log:
+        figures |= losses(judge, asked, cold, next(r for r in runs if r.name == "tell, memory, guard"))
         figures |= canonical(studio, families, calibrated(folder))
     columns = (
         *("setting", "pictures/s", "p50 ms", "p95 ms", "p99 ms", "steps", "hits", "score", "KID to cold", "MB stored"),
@@ -118,6 +119,21 @@ def score(judge: Judge, studio: Studio, run: Run, asked: Sequence[Ask]) -> float
         return statistics.fmean(wanted.score(v) for (wanted, _), v in zip(known, verdicts, strict=True))
     texts = studio.seer.see_text([ask.prompt for ask, _ in pairs])
     return float(np.sum(texts * looks(studio, run.pictures), 1).mean())
+
+
+def losses(judge: Judge, asked: Sequence[Ask], cold: Run, warm: Run) -> dict[str, float]:
+    """What the mean score lost by kind of request, as a share, and the standard error of all together."""
+    known = [k for k, ask in enumerate(asked) if ask.wanted]
+    one, other = (judge.verdicts([run.pictures[k] for k in known]) for run in (cold, warm))
+    wanted = [asked[k].wanted for k in known]
+    scores = [(trial.score(a), trial.score(b)) for trial, a, b in zip(wanted, one, other, strict=True) if trial]
+    mean = statistics.fmean(a for a, _ in scores)
+    found = {}
+    for kind in sorted({asked[k].kind for k in known}):
+        mine = [pair for k, pair in zip(known, scores, strict=True) if asked[k].kind == kind]
+        found[f"loss_{kind}"] = statistics.fmean(a - b for a, b in mine) / mean
+    spread = statistics.stdev(a - b for a, b in scores)
+    return {**found, "quality_loss_error": spread / len(scores) ** 0.5 / mean}
 
 
 def looks(studio: Studio, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
