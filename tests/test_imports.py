@@ -19,6 +19,8 @@ GROUND = {"errors", "request"}
 ALLOWED = {
     "errors": set(),
     "request": {"errors"},
+    "clock": set(),
+    "job": GROUND | {"tell", "paint", "recollection"},
     "models": GROUND,
     "see": GROUND | {"models"},
     "tell": GROUND | {"models"},
@@ -26,7 +28,7 @@ ALLOWED = {
     "memory": GROUND | {"models"},
     "marks": GROUND,
     "recollection": GROUND | {"see", "paint", "memory", "marks"},
-    "studio": GROUND | {"models", "see", "tell", "paint", "memory", "recollection"},
+    "studio": GROUND | {"clock", "job", "models", "see", "tell", "paint", "memory", "recollection"},
     "gallery": GROUND | {"memory", "paint", "recollection", "studio"},
     "serve": GROUND | {"studio", "gallery", "marks", "tasks"},
     "sheet": set(),

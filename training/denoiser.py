@@ -54,17 +54,19 @@ def build(stage: Stage) -> Denoiser:
 
 def open_denoiser(stage: Stage) -> Denoiser:
     """The averaged weights of this run."""
-    state = load(stage.of("denoiser"))
-    if state is None:
+    model = averaged(stage, "denoiser")
+    if model is None:
         raise SystemExit("train the denoiser first: python -m training.denoiser")
-    model = build(stage)
-    model.load_state_dict(state["average"])
-    return model.eval()
+    return model
 
 
 def open_student(stage: Stage) -> Denoiser | None:
     """What `training.distill` has made of it, if it ran."""
-    state = load(stage.of("distill"))
+    return averaged(stage, "distill")
+
+
+def averaged(stage: Stage, name: str) -> Denoiser | None:
+    state = load(stage.of(name))
     if state is None:
         return None
     model = build(stage)
@@ -72,8 +74,7 @@ def open_student(stage: Stage) -> Denoiser | None:
     return model.eval()
 
 
-# How it paints, by the sweep in docs/performance.md: guidance on sigmas above 0.4.
-GUIDANCE_SCALE, GUIDANCE_INTERVAL, SHIFT = 4.5, (0.4, 1.0), 4.0
+SHIFT = 4.0  # of the schedule that it paints by
 SIDE_LATENTS = 16
 
 # Latents of flat drawings hold little: what is painted is decided at high noise, so times lean that way.
@@ -204,7 +205,14 @@ def sheet(stage: Stage, model: Denoiser, autoencoder: Autoencoder, clip: Clip, t
     noise = torch.randn(len(GALLERY), CHANNELS, 16, 16, generator=torch.Generator().manual_seed(1))
     with torch.autocast("cpu", torch.bfloat16):
         x = paint(model, read_texts(clip, tokenizer, GALLERY), noise.contiguous(memory_format=torch.channels_last))
-        pictures = autoencoder.decode(x).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
+    save_gallery(stage, autoencoder, x)
+
+
+@torch.no_grad()
+def save_gallery(stage: Stage, autoencoder: Autoencoder, latents: Tensor) -> None:
+    """The pictures of GALLERY on one sheet."""
+    with torch.autocast("cpu", torch.bfloat16):
+        pictures = autoencoder.decode(latents).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
     contact_sheet(
         [captioned(Image.fromarray(p), t) for p, t in zip(pictures, GALLERY, strict=True)],
         8,

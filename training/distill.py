@@ -14,22 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from flashpaint.models.graphs import open_traced
-from flashpaint.networks.autoencoder import CHANNELS
-from flashpaint.networks.unet import CleanEstimate, Denoiser
+from flashpaint.networks.autoencoder import CHANNELS, Autoencoder
+from flashpaint.networks.unet import GUIDANCE_INTERVAL, GUIDANCE_SCALE, CleanEstimate, Denoiser
 from training.autoencoder import open_autoencoder
 from training.clip import open_clip
 from training.denoiser import (
     GALLERY,
-    GUIDANCE_INTERVAL,
-    GUIDANCE_SCALE,
     SHIFT,
     SIDE_LATENTS,
     Condition,
@@ -37,11 +33,11 @@ from training.denoiser import (
     build,
     open_denoiser,
     read_texts,
+    save_gallery,
     training_text,
 )
 from training.optimiser import Optimiser
-from training.run import Stage, contact_sheet, take_up
-from training.scenes import captioned
+from training.run import Stage, take_up
 from training.world import sample
 
 STEPS = 4  # of the student; the teacher takes FINE of its own in each
@@ -206,7 +202,7 @@ def held_out_loss(model: Denoiser, held: deque[Trajectories]) -> float:
 
 
 @torch.no_grad()
-def sheet(stage: Stage, model: Denoiser, autoencoder: torch.nn.Module, clip: object, tokenizer: object) -> None:
+def sheet(stage: Stage, model: Denoiser, autoencoder: Autoencoder, clip: object, tokenizer: object) -> None:
     """The gallery by the student's own few steps, without guidance."""
     x = torch.randn(len(GALLERY), CHANNELS, SIDE_LATENTS, SIDE_LATENTS, generator=torch.Generator().manual_seed(1))
     with torch.autocast("cpu", torch.bfloat16):
@@ -214,9 +210,7 @@ def sheet(stage: Stage, model: Denoiser, autoencoder: torch.nn.Module, clip: obj
         for sigma, below in pairwise(sigma_of(torch.linspace(1, 0, STEPS + 1))):
             v = model(x.contiguous(memory_format=torch.channels_last), sigma.expand(len(x)), *condition)
             x = x + (below - sigma) * v
-        pictures = autoencoder.decode(x).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1)  # type: ignore[operator]
-    named = zip(np.asarray(pictures), GALLERY, strict=True)
-    contact_sheet([captioned(Image.fromarray(p), t) for p, t in named], 8, stage.folder / "gallery.png")
+    save_gallery(stage, autoencoder, x)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from flashpaint import PaintRequest, Studio
+from flashpaint.bench.distance import kernel_distance
 from flashpaint.bench.judge import Verdict, all_present, relation_holds
 from flashpaint.bench.recipe import ManySteps
 from flashpaint.models.folder import ModelFolder
@@ -127,23 +128,11 @@ def share(judge: Judge, kind: str, pictures: Sequence[Image.Image], scenes: Sequ
 
 
 @torch.no_grad()
-def features(judge: Judge, pictures: Sequence[Image.Image]) -> Tensor:
+def features(judge: Judge, pictures: Sequence[Image.Image]) -> np.ndarray:
     parts = [
         judge.features(judge.trunk(as_tensor(list(pictures[i : i + 32])) * 2 - 1)) for i in range(0, len(pictures), 32)
     ]
-    return torch.cat(parts).double()
-
-
-def kernel_distance(a: Tensor, b: Tensor) -> float:
-    """KID: the unbiased squared MMD with the cubic kernel (Binkowski et al. 2018)."""
-
-    def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
-    n, m = len(a), len(b)
-    within_a = (kernel(a, a).sum() - kernel(a, a).diagonal().sum()) / (n * (n - 1))
-    within_b = (kernel(b, b).sum() - kernel(b, b).diagonal().sum()) / (m * (m - 1))
-    return float(within_a + within_b - 2 * kernel(a, b).mean())
+    return torch.cat(parts).double().numpy() / parts[0].shape[1] ** 0.5
 
 
 def score(stage: Stage, studio: Studio, teacher: Studio, judge: Judge, painter: Painter) -> dict[str, float]:

@@ -23,10 +23,10 @@ from transformers import PreTrainedTokenizerFast
 
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
 from flashpaint.networks.clip import CONTEXT, DIM, SIDE
-from flashpaint.networks.unet import CleanEstimate
+from flashpaint.networks.unet import GUIDANCE_INTERVAL, GUIDANCE_SCALE, CleanEstimate
 from training.autoencoder import open_autoencoder
 from training.clip import open_clip
-from training.denoiser import GUIDANCE_INTERVAL, GUIDANCE_SCALE, SHIFT, SIDE_LATENTS, open_denoiser, open_student
+from training.denoiser import SHIFT, SIDE_LATENTS, open_denoiser, open_student
 from training.judge import WHOLE, open_judge
 from training.run import Stage, load
 from training.teller import END, open_codebook, open_teller

@@ -117,7 +117,7 @@ def remember(studio: Studio, found: Sequence[Found], request: PaintRequest) -> I
             steps=studio.painter.spec.steps,
             record={"file": str(one.path.resolve()), "caption": one.caption_from or "what clip sees"},
         )
-        yield Remembered(one.path, memory.remember(entry, webp(pictures[k]), ".webp"))
+        yield Remembered(one.path, memory.store.add(entry, webp(pictures[k]), ".webp"))
 
 
 def webp(picture: Image.Image) -> bytes:

@@ -115,7 +115,8 @@ def check_output(path: Path, overwrite: bool = False) -> None:
         raise OutputUnwritable(f"{path} cannot be written: choose a folder that you may write to", param="out")
 
 
-def write(content: bytes, path: Path) -> Path:
+def write(content: bytes, path: Path, mode: int = 0o644) -> Path:
+    """Whole or not at all, on the disk. Raises OutputUnwritable or DiskFull."""
     scratch = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -123,7 +124,7 @@ def write(content: bytes, path: Path) -> Path:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        scratch.chmod(0o644)
+        scratch.chmod(mode)
         scratch.replace(path)
     except OSError as error:
         if scratch is not None:

@@ -71,7 +71,7 @@ class Recollection:
         width, height = size_of(request, spec)
         return Scope(
             owner=request.owner,
-            painter=f"{spec.name} {spec.version}",
+            painter=spec.title,
             seer=self.seer.name,
             width=width,
             height=height,
@@ -167,7 +167,7 @@ class Recollection:
             record=marks.record(painting),
         )
         with recall.forgiving():
-            return self.memory.remember(entry, marks.to_png(painting), ".png").id
+            return self.memory.store.add(entry, marks.to_png(painting), ".png").id
         return ""
 
     def remembered(self, recall: Recall, request: PaintRequest) -> Painting | None:

@@ -113,6 +113,11 @@ def clean_picture(picture: Image.Image) -> Image.Image:
             f"{PIXELS // 10**6} megapixels",
             param="image",
         )
+    return on_white(picture)
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """RGB, what is transparent on white."""
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     clear = picture.convert("RGBA")

@@ -7,26 +7,25 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from flashpaint.clock import Clock
 from flashpaint.errors import OutOfRange
+from flashpaint.job import Job
 from flashpaint.memory.memory import Memory
 from flashpaint.memory.opening import open_memory
 from flashpaint.models.folder import ModelFolder
-from flashpaint.paint.constraint import composed
 from flashpaint.paint.opening import open_mini, open_painter
-from flashpaint.paint.orders import begin, check, check_source, order_of, source_notes
+from flashpaint.paint.orders import begin, check, check_source, order_of, source_notes, with_what_stays
 from flashpaint.paint.painter import Order, Painter, Steps
 from flashpaint.paint.step import Step
-from flashpaint.recollection import Recall, Recollection
+from flashpaint.recollection import Recollection
 from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
 from flashpaint.see.concepts import Concepts
 from flashpaint.see.opening import open_seer
@@ -34,7 +33,6 @@ from flashpaint.see.seer import Seer
 from flashpaint.tell.opening import open_teller
 from flashpaint.tell.teller import Sight, Teller, Telling
 
-UNTOLD = Telling("")
 TOGETHER = 64  # of many requests, so many are in the loop at once
 
 
@@ -95,7 +93,7 @@ class Studio:
         told = open_teller(teller, folder, threads, (eyes.name, eyes.dim))
         kept = None
         if memory is not None:
-            kept = open_memory(Path(memory), f"{painted.spec.name} {painted.spec.version}", eyes.name, folder)
+            kept = open_memory(Path(memory), painted.spec.title, eyes.name, folder)
         return cls(eyes, told, painted, kept)
 
     def paint(self, request: PaintRequest) -> Painting:
@@ -168,10 +166,11 @@ class Studio:
         """Each job's telling and order: what memory knows is not told again, and what it has near is started from."""
         memory = self.recollection
         for job, row in zip(jobs, z, strict=True):
-            if memory and job.recall and job.request.describe:
+            if memory and job.recall:
                 job.recall.z = row
-                with clock("recall"):
-                    job.telling = Telling(memory.description(job.recall, job.request.prompt))
+                if job.request.describe:
+                    with clock("recall"):
+                        job.telling = Telling(memory.description(job.recall, job.request.prompt))
         with self.reading, clock("tell"):
             self._tell(jobs, z)
         for job in jobs:
@@ -179,9 +178,9 @@ class Studio:
         if memory and any(job.recalls for job in jobs):
             with self.reading, clock("recall"):
                 seen = self.seer.see_text([job.order.description for job in jobs])
-                for job, row, prompted in zip(jobs, seen, z, strict=True):
+                for job, row in zip(jobs, seen, strict=True):
                     if job.recall:
-                        job.recall.z, job.recall.seen = prompted, row
+                        job.recall.seen = row
                         job.order = memory.started(job.recall, job.order)
 
     def _look_at_sources(self, jobs: Sequence[Job], clock: Clock) -> None:
@@ -198,12 +197,13 @@ class Studio:
         step = yield from self._follow(ride, clock, job.order)
         seen, memory = self._look(job, step, clock), self.recollection
         if memory and job.recall and seen is not None and not memory.accepts(job.recall, job.order, seen):
-            again = self.painter.steps([replace(job.order, start=None, skipped=0)], previews)[0]
+            job.order = replace(job.order, start=None, skipped=0)
+            again = self.painter.steps([job.order], previews)[0]
             try:
                 step = yield from self._follow(again, clock, job.order)
             finally:
                 again.close()
-            job.order, seen = replace(job.order, start=None, skipped=0), self._look(job, step, clock)
+            seen = self._look(job, step, clock)
         assert step.picture is not None
         seconds = clock.seconds()
         painting = self._painting(step.picture, job, seconds)
@@ -232,11 +232,11 @@ class Studio:
                 step = next(ride)
             yield Progress("denoise", step.position, step.steps)
             if step.preview is not None:
-                yield Preview(whole(step.preview, order), step.position, step.steps)
+                yield Preview(with_what_stays(step.preview, order), step.position, step.steps)
             if step.picture is not None:
                 clock.move("denoise", "decode", step.decode_s)
                 yield Progress("decode")
-                return replace(step, picture=whole(step.picture, order))
+                return replace(step, picture=with_what_stays(step.picture, order))
 
     def _sights(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Sight]:
         """What the teller is shown of each prompt; the concepts are seen only for one that reads them."""
@@ -289,54 +289,3 @@ class Studio:
         if request.describe and not told.description:
             return (*notes, told.note or "the teller gave no description: the prompt itself is painted")
         return (*notes, told.note) if told.note else notes
-
-
-def whole(painted: Image.Image, order: Order) -> Image.Image:
-    """The picture with what its mask keeps, to the bit."""
-    edited = order.source.edited if order.source else None
-    if order.source is None or edited is None or painted.size != edited.size:
-        return painted
-    return composed(painted, order.source.picture, edited)
-
-
-@dataclass
-class Job:
-    """One request on its way through the studio. recall: what memory has for it, None without memory; answer: the
-    stored painting of an identical request."""
-
-    request: PaintRequest
-    order: Order
-    recall: Recall | None = None
-    answer: Painting | None = None
-    telling: Telling = UNTOLD
-
-    @property
-    def recalls(self) -> bool:
-        return self.recall is not None and self.recall.mode != "off"
-
-    @property
-    def description(self) -> str:
-        return self.answer.description if self.answer else self.order.description
-
-
-class Clock:
-    """Adds up the seconds of each stage; `total` runs from its making."""
-
-    def __init__(self) -> None:
-        self._started, self._spent = time.perf_counter(), dict[str, float]()
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._spent[stage] = self._spent.get(stage, 0.0) + time.perf_counter() - started
-
-    def move(self, one: str, other: str, seconds: float) -> None:
-        """Count these seconds of one stage as another's."""
-        self._spent[one] = self._spent.get(one, 0.0) - seconds
-        self._spent[other] = self._spent.get(other, 0.0) + seconds
-
-    def seconds(self) -> dict[str, float]:
-        return {**self._spent, "total": time.perf_counter() - self._started}

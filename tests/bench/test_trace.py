@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flashpaint import Studio
-from flashpaint.bench.answering import Models, Setting, run
+from flashpaint.bench.answering import Models, Setting, calibrated, run
+from flashpaint.bench.distance import kernel_distance
 from flashpaint.bench.judge import Judge
-from flashpaint.bench.trace import kernel_distance
 from flashpaint.bench.workload import MIX, read_log, workload
 from flashpaint.errors import OutOfRange
 from flashpaint.models.folder import ModelFolder
@@ -72,7 +72,7 @@ def test_with_memory_fewer_steps_are_painted_for_the_same_requests(judge: Judge)
     asked = [*asked, *asked]
     studio = Studio.open()
     assert isinstance(studio.painter, LoopPainter)
-    models, steps = Models(studio, studio.painter), studio.painter.spec.steps
+    models, steps = Models(studio, studio.painter, calibrated(ModelFolder.open("mini"))), studio.painter.spec.steps
     cold = run(models, Setting("cold", many=False, tell=True), asked, lambda: None)
     warm = run(models, Setting("warm", many=False, tell=True, memory=True), asked, lambda: None)
     assert cold.steps == steps

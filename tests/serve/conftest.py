@@ -54,7 +54,7 @@ class Running:
 
 @contextmanager
 def running(studio: Studio, folder: Path, **settings: Any) -> Iterator[Running]:
-    made = server(studio, Settings(folder=folder, port=0, **settings))
+    made = server(studio, Settings(folder=folder, **{"port": 0, **settings}))
     thread = threading.Thread(target=made.run)
     thread.start()
     try:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,7 @@ from PIL import Image
 
 from flashpaint import Studio
 from flashpaint.serve.keys import Keys
-from flashpaint.serve.server import server
-from flashpaint.serve.settings import Settings
-from tests.serve.conftest import Running
+from tests.serve.conftest import Running, running
 
 CHROMIUM = Path("/usr/bin/chromium")
 VIEW = {"width": 1280, "height": 860}
@@ -64,21 +60,6 @@ def opened(browser: Any) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert wrong == []
-
-
-@contextmanager
-def on_port(studio: Studio, folder: Path, port: int) -> Iterator[Running]:
-    made = server(studio, Settings(folder=folder, port=port))
-    thread = threading.Thread(target=made.run)
-    thread.start()
-    try:
-        while not (made.started and made.service.ready):
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield Running(made, made.servers[0].sockets[0].getsockname()[1])
-    finally:
-        made.should_exit = True
-        thread.join(20)
 
 
 def painted(page: Any, prompt: str) -> None:
@@ -380,13 +361,13 @@ def test_two_pictures_are_compared(serving: Running, opened: Open) -> None:
 
 
 def test_it_comes_back_after_the_server_restarts(remembering: Studio, tmp_path: Path, opened: Open) -> None:
-    with on_port(remembering, tmp_path, 0) as first:
+    with running(remembering, tmp_path) as first:
         page = opened(first.url, faults=True)
         write(page, "a horse")
     page.wait_for_selector("#link[data-state=lost]")
     assert "lost" in page.inner_text("#link-said")
     page.fill("#prompt", "a horse in the snow")  # while nobody hears it
-    with on_port(remembering, tmp_path, first.port):
+    with running(remembering, tmp_path, port=first.port):
         page.wait_for_selector("#link[data-state=open]")
         painted(page, "a horse in the snow")
         page.goto("about:blank")

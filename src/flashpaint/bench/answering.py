@@ -61,10 +61,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Models:
-    """few: mini as it ships; many: the painter of many steps, with the same eyes and tongue."""
+    """few: mini as it ships, table: its calibration; many: the painter of many steps, with the same eyes and tongue."""
 
     few: Studio
     many: LoopPainter
+    table: Calibration
 
     @contextmanager
     def opened(self, many: bool, memory: Path | None) -> Iterator[Studio]:
@@ -73,7 +74,7 @@ class Models:
         painter = self.many if many else few.painter
         kept = None
         if memory is not None:
-            table = read_calibration(MANY_CALIBRATION) if many else calibrated(ModelFolder.open("mini"))
+            table = read_calibration(MANY_CALIBRATION) if many else self.table
             kept = Memory(SqliteStore(memory), table, memory)
         studio = Studio(few.seer, few.teller, painter, kept)
         try:
@@ -163,5 +164,4 @@ def plain_run(folder: ModelFolder, asked: Sequence[Ask], tick: Callable[[], None
 
 
 def calibrated(folder: ModelFolder) -> Calibration:
-    name = f"{folder.manifest.name} {folder.manifest.version}"
-    return calibration_of(Path(), name, name, folder)
+    return calibration_of(Path(), folder.title, folder.title, folder)

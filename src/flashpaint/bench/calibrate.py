@@ -5,6 +5,7 @@ painted from noise and from one another, and judged. The fit is `memory.fitting`
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -88,20 +89,28 @@ def measure(
             "its pictures for identical requests only",
             param="painter",
         )
-    lines = kept.read_text().splitlines() if kept is not None and kept.exists() else []
+    lines = whole_lines(kept) if kept is not None and kept.exists() else []
     measured: list[Family] = []
     for k, family in enumerate(families):
         if k >= len(lines):
             wanted = [family.scene, *family.edits, *(before.scene for before in measured[-1:])]
             lines.append(json.dumps(one_family(studio, studio.painter, scorer, wanted, steps, 10 * k)))
             if kept is not None:
-                kept.write_text("\n".join(lines) + "\n")
+                with kept.open("a") as file:
+                    file.write(lines[-1] + "\n")
         measured.append(family)
     rows = [json.loads(line) for line in lines[: len(measured)]]
     samples, alike = [Sample(**s) for row in rows for s in row["samples"]], float(np.mean([r["alike"] for r in rows]))
     if scorer.reads_likeness:
         samples = [replace(s, warm=(s.warm + s.like) / 2, cold=(s.cold + alike) / 2) for s in samples]
     return Measured(samples, [fit for row in rows for fit in row["fits"]], asked_alike(studio, measured), alike)
+
+
+def whole_lines(kept: Path) -> list[str]:
+    """Those that were written to their end; what a killed run has left of another is cut off."""
+    whole = kept.read_text().rpartition("\n")[0]
+    os.truncate(kept, len(whole) + bool(whole))
+    return whole.splitlines()
 
 
 def one_family(
@@ -150,7 +159,7 @@ def order(studio: Studio, trial: Trial, steps: int | None, seed: int) -> Order:
 
 
 def warm(cold: Order, first: Step, skipped: int) -> Order:
-    return Order(**{**cold.__dict__, "start": first.latents, "skipped": skipped})
+    return replace(cold, start=first.latents, skipped=skipped)
 
 
 def painted(painter: WarmPainter, orders: Sequence[Order]) -> list[Step]:
@@ -181,9 +190,8 @@ def asked_alike(studio: Studio, families: Sequence[Family]) -> list[tuple[float,
 
 
 def fitted(studio: Studio, measured: Measured, loss: float, how: str) -> Calibration:
-    spec = studio.painter.spec
     return Calibration(
-        painter=f"{spec.name} {spec.version}",
+        painter=studio.painter.spec.title,
         seer=studio.seer.name,
         loss=loss,
         rungs=fit_rungs(measured.samples, loss),

@@ -22,6 +22,7 @@ from torch import Tensor
 from flashpaint.errors import ModelNotFound
 from flashpaint.models.folder import ModelFolder
 from flashpaint.models.graphs import open_traced
+from flashpaint.networks import unet
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
 from flashpaint.networks.clip import CONTEXT, TextTower
 from flashpaint.networks.teller import teller
@@ -36,8 +37,6 @@ from flashpaint.tell.codes import code_words, codes_of
 STEPS, GUIDANCE_SCALE = 50, 7.5
 BEAMS: Mapping[str, Any] = {"num_beams": 5, "max_length": 50, "early_stopping": True}
 WEIGHTS = Path(__file__).parents[3] / "training" / "weights"
-# how the denoiser was painted with before it was distilled: as training/denoiser.py has it
-MANY_GUIDANCE_SCALE, MANY_GUIDANCE_INTERVAL = 4.5, (0.4, 1.0)
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class ManySteps(MiniDenoiser):
             self.spec,
             name="mini of many steps",
             steps=STEPS,
-            guidance_scale=MANY_GUIDANCE_SCALE,
-            guidance_interval=MANY_GUIDANCE_INTERVAL,
+            guidance_scale=unet.GUIDANCE_SCALE,
+            guidance_interval=unet.GUIDANCE_INTERVAL,
         )
 
     def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:

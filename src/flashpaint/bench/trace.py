@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flashpaint.bench.answering import Models, Run, Setting, calibrated, fill, plain_run, run
+from flashpaint.bench.distance import kernel_distance
 from flashpaint.bench.judge import Family, Judge
 from flashpaint.bench.report import Report, machine
 from flashpaint.bench.workload import Ask, read_log, workload
@@ -80,7 +81,7 @@ def trace(
         ) from missing
     folder = ModelFolder.open("mini")
     judge, studio = Judge(folder), Studio.open()
-    models = Models(studio, LoopPainter(ManySteps(folder)))
+    models = Models(studio, LoopPainter(ManySteps(folder)), calibrated(folder))
     families = judge.families("trace")
     wanted = (1 + HISTORY) * requests
     all_asked = read_log(log, wanted) if log else workload(families, wanted, seed)
@@ -139,18 +140,6 @@ def losses(judge: Judge, asked: Sequence[Ask], cold: Run, warm: Run) -> dict[str
 def looks(studio: Studio, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
     parts = [studio.seer.see_images(pictures[k : k + 32]) for k in range(0, len(pictures), 32)]
     return np.concatenate(parts)
-
-
-def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """KID between two sets of clip features: the unbiased squared MMD with the cubic kernel (Binkowski et al. 2018)."""
-
-    def kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-        grown: NDArray[np.float64] = (x @ y.T + 1) ** 3
-        return grown
-
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    within = [(kernel(z, z).sum() - np.trace(kernel(z, z))) / (len(z) * (len(z) - 1)) for z in (x, y)]
-    return float(sum(within) - 2 * kernel(x, y).mean())
 
 
 def cuts(seconds: Sequence[float]) -> tuple[float, float, float]:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from flashpaint.cli.options import check_plot
 from flashpaint.errors import OutOfRange
 
 
@@ -41,11 +42,7 @@ def bench(
     for path in (json, plot):
         if path is not None and not path.parent.is_dir():
             raise OutOfRange(f"there is no folder {path.parent}: make it first", param="out")
-    if plot is not None:
-        import importlib.util
-
-        if importlib.util.find_spec("matplotlib") is None:
-            raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")
+    check_plot(plot)
     from flashpaint.bench.clients import NUMBERS, ROUNDS, clients
     from flashpaint.bench.plain import plain
     from flashpaint.bench.report import Report

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from flashpaint.errors import OutOfRange, OutputUnwritable
+from flashpaint import marks
+from flashpaint.cli.options import Model, Painter, Revision, Seer, Teller, check_plot
+from flashpaint.errors import OutputUnwritable
 
 
 def calibrate(
@@ -24,11 +26,11 @@ def calibrate(
     out: Annotated[Path | None, typer.Option(help="Write the table here. [default: into the memory]")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the curves as a PNG (needs flashpaint[bench]).")] = None,
     afresh: Annotated[bool, typer.Option("--afresh", help="Forget what an earlier run has measured.")] = False,
-    model: Annotated[str, typer.Option(help="An embedded model or a model folder.")] = "mini",
-    painter: Annotated[str | None, typer.Option(help="What paints, as for flashpaint paint.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Of the painter on its hub.")] = None,
-    seer: Annotated[str, typer.Option(help="What sees, as for flashpaint paint.")] = "mini",
-    teller: Annotated[str, typer.Option(help="What describes, as for flashpaint paint.")] = "mini",
+    model: Model = "mini",
+    painter: Painter = None,
+    revision: Revision = None,
+    seer: Seer = "mini",
+    teller: Teller = "mini",
 ) -> None:
     """Paint scenes from one another at many similarities and start levels, judge them, and fit the table that memory
     goes by. A run that was interrupted goes on where it was.
@@ -38,6 +40,7 @@ def calibrate(
     for path in (out, plot):
         if path is not None and not path.parent.is_dir():
             raise OutputUnwritable(f"there is no folder {path.parent}: make it first", param="out")
+    check_plot(plot)
     from flashpaint.bench import calibrate as measuring
     from flashpaint.bench.judge import Judge
     from flashpaint.memory.calibration import calibration_file
@@ -45,13 +48,8 @@ def calibrate(
     from flashpaint.models.folder import ModelFolder
     from flashpaint.studio import Studio
 
-    if plot is not None:
-        import importlib.util
-
-        if importlib.util.find_spec("matplotlib") is None:
-            raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")
     studio = Studio.open(model, painter=painter, revision=revision, seer=seer, teller=teller)
-    named = f"{studio.painter.spec.name} {studio.painter.spec.version}", studio.seer.name
+    named = studio.painter.spec.title, studio.seer.name
     reader = Judge(ModelFolder.open("mini"))
     judged = (painter is None) if judge is None else judge
     scorer = measuring.JudgeScorer(reader) if judged else measuring.ClipScorer(studio)
@@ -66,7 +64,7 @@ def calibrate(
     measured = measuring.measure(studio, scorer, families, steps, kept)
     how = f"flashpaint calibrate --scenes {scenes}, {scorer.name}, {steps or studio.painter.spec.steps} steps"
     found = measuring.fitted(studio, measured, loss, how)
-    table.write_text(found.model_dump_json(indent=1) + "\n")
+    marks.write(f"{found.model_dump_json(indent=1)}\n".encode(), table)
     print(measuring.said(measured, found))
     print(f"the table: {table}")
     if plot is not None:

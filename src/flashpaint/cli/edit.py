@@ -11,20 +11,18 @@ import typer
 from rich.console import Console
 
 from flashpaint import marks
-from flashpaint.cli.options import Model, Painter, Revision, Seer, Teller
+from flashpaint.cli.options import Model, Out, Overwrite, Painter, Revision, Seed, Seer, Teller
 from flashpaint.cli.paint import numbered, output_paths, paint_one, tell
+from flashpaint.errors import OutOfRange
 from flashpaint.request import PaintRequest, check_number
 
 if TYPE_CHECKING:
     from flashpaint.studio import Studio
 
 Picture = Annotated[Path, typer.Argument(help="A PNG, JPEG or WebP file.")]
-Out = Annotated[Path | None, typer.Option(help="A .png file, or a folder. [default: the current folder]")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Strength = Annotated[
     float | None, typer.Option(help="How much is painted anew, above 0 to 1. [default: the task's own]")
 ]
-Seed = Annotated[int | None, typer.Option(help="The same seed paints the same picture. [default: a fresh one]")]
 Count = Annotated[int | None, typer.Option(help="Denoising steps. [default: the model's]")]
 
 
@@ -54,6 +52,8 @@ def edit(
 
     flashpaint edit cat.png "a cat with a hat" --mask hat.png
     """
+    if instruct and mask is not None:
+        raise OutOfRange("an instruction is about the whole picture: leave out --mask, or --instruct", param="mask")
     from flashpaint.tasks import edit as task
     from flashpaint.tasks.reading import mask_at, picture_at
 

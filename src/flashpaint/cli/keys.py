@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flashpaint.cli.serve import data_folder
+from flashpaint.cli.options import served_folder
 
 HELP = """API keys of `flashpaint serve`. A running server sees a change at its next request.
 
@@ -39,7 +39,7 @@ def add(
     """Make a key and show it, once."""
     from flashpaint.serve.keys import Keys
 
-    secret = Keys(data_folder(data)).add(name, [word.strip() for word in scope.split(",") if word.strip()])
+    secret = Keys(served_folder(data)).add(name, [word.strip() for word in scope.split(",") if word.strip()])
     typer.echo(secret)
     typer.echo("this is shown once: keep it where the client reads it, such as OPENAI_API_KEY", err=True)
 
@@ -49,7 +49,7 @@ def list_all(data: Data = None) -> None:
     """Names and scopes; the keys themselves are not kept."""
     from flashpaint.serve.keys import Keys
 
-    for key in Keys(data_folder(data)).all():
+    for key in Keys(served_folder(data)).all():
         made = time.strftime("%Y-%m-%d", time.localtime(key.created))
         typer.echo(f"{key.name}  {','.join(key.scopes)}  since {made}")
 
@@ -59,5 +59,5 @@ def revoke(name: Annotated[str, typer.Argument(help="As `keys list` shows it.")]
     """The key opens nothing any more; what was painted with it stays in memory."""
     from flashpaint.serve.keys import Keys
 
-    Keys(data_folder(data)).revoke(name)
+    Keys(served_folder(data)).revoke(name)
     typer.echo(f"{name} is revoked")

@@ -73,8 +73,7 @@ def show_statistics(folder: Path, as_json: bool) -> None:
         print(json.dumps({"folder": str(folder), **asdict(found)}))
         return
     mini = ModelFolder.open("mini", verify=False)
-    name = f"{mini.manifest.name} {mini.manifest.version}"
-    table = calibration_of(folder, name, name, mini)
+    table = calibration_of(folder, mini.title, mini.title, mini)
     print(f"{folder}")
     print(f"  {found.entries:,} pictures, {found.bytes / 1e6:,.1f} MB of {found.budget / 1e9:,.1f} GB")
     print(f"  used again {found.hits:,} times, {found.steps_saved:,} denoising steps saved; {found.evicted:,} evicted")

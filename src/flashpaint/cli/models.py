@@ -188,7 +188,7 @@ def _chosen(name: str | None) -> Iterator[ModelFolder | Added]:
 
 
 def _called(model: ModelFolder | Added) -> str:
-    return model.name if isinstance(model, Added) else f"{model.manifest.name} {model.manifest.version}"
+    return model.name if isinstance(model, Added) else model.title
 
 
 def _entries(model: ModelFolder | Added) -> dict[str, FileEntry]:

@@ -1,11 +1,15 @@
-"""Options that several commands have in common: which models see, tell and paint, and where the memory is."""
+"""Options that several commands share: which models see, tell and paint, where the memory is, and what comes out."""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from flashpaint.errors import OutOfRange
+from flashpaint.models.cache import data_folder
 
 MODELS = "With other models (see README: With the models you already use)"
 MEMORY = "Memory"
@@ -42,3 +46,26 @@ Folder = Annotated[
         rich_help_panel=MEMORY,
     ),
 ]
+Remember = Annotated[
+    bool, typer.Option("--remember/--no-memory", help="Use and fill the memory.", rich_help_panel=MEMORY)
+]
+Fast = Annotated[
+    str,
+    typer.Option(
+        help="Trade fidelity for speed inside a diffusers painter: off, balanced or max.", rich_help_panel=MODELS
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="The same seed paints the same picture. [default: a fresh one]")]
+Out = Annotated[Path | None, typer.Option(help="A .png file, or a folder. [default: the current folder]")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+
+
+def served_folder(given: Path | None) -> Path:
+    """Of a server's keys and of the pictures behind its urls."""
+    return given or data_folder("FLASHPAINT_DATA")
+
+
+def check_plot(plot: Path | None) -> None:
+    """Raise OutOfRange before any work where a plot is wanted that cannot be drawn."""
+    if plot is not None and importlib.util.find_spec("matplotlib") is None:
+        raise OutOfRange("plots need matplotlib: pip install 'flashpaint[bench]'", param="plot")

@@ -17,7 +17,21 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flashpaint import marks
-from flashpaint.cli.options import MEMORY, MODELS, Folder, Model, Painter, Revision, Seer, Teller
+from flashpaint.cli.options import (
+    MEMORY,
+    MODELS,
+    Fast,
+    Folder,
+    Model,
+    Out,
+    Overwrite,
+    Painter,
+    Remember,
+    Revision,
+    Seed,
+    Seer,
+    Teller,
+)
 from flashpaint.errors import OutOfRange, OutputUnwritable, PromptEmpty
 from flashpaint.request import Finished, Painting, PaintRequest, Reuse, Told, check_number
 from flashpaint.request import Progress as Stage
@@ -36,13 +50,11 @@ def paint(
         ),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Read prompts from a UTF-8 text file, one a line.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed paints the same picture. [default: a fresh one]")
-    ] = None,
+    seed: Seed = None,
     n: Annotated[int, typer.Option(help=f"Pictures of each prompt, 1 to {MOST}; seeds count up.")] = 1,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels. [default: the model's]")] = None,
-    out: Annotated[Path | None, typer.Option(help="A .png file, or a folder. [default: the current folder]")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     describe: Annotated[bool, typer.Option(help="Let the language model rewrite the prompt first.")] = True,
     show: Annotated[bool | None, typer.Option(help="Preview in the terminal. [default: when it is one]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture on stdout.")] = False,
@@ -75,9 +87,7 @@ def paint(
             rich_help_panel=MEMORY,
         ),
     ] = None,
-    remember: Annotated[
-        bool, typer.Option("--remember/--no-memory", help="Use and fill the memory.", rich_help_panel=MEMORY)
-    ] = True,
+    remember: Remember = True,
     memory: Folder = None,
     model: Model = "mini",
     painter: Painter = None,
@@ -91,12 +101,7 @@ def paint(
             rich_help_panel=MODELS,
         ),
     ] = None,
-    fast: Annotated[
-        str,
-        typer.Option(
-            help="Trade fidelity for speed inside a diffusers painter: off, balanced or max.", rich_help_panel=MODELS
-        ),
-    ] = "off",
+    fast: Fast = "off",
 ) -> None:
     """Paint pictures from prompts.
 

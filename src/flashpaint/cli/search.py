@@ -14,13 +14,11 @@ from PIL import Image
 
 from flashpaint import marks
 from flashpaint.cli.options import Folder, Model, Seer, Teller
-from flashpaint.errors import MemoryDamaged, PictureUnreadable
+from flashpaint.errors import MemoryDamaged
 
 if TYPE_CHECKING:
     from flashpaint.memory.entry import Entry
     from flashpaint.studio import Studio
-
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def search(
@@ -42,16 +40,12 @@ def search(
     if out is not None:
         marks.check_output(out, overwrite)
     from flashpaint import gallery
-    from flashpaint.memory.library import Skipped, read_picture
+    from flashpaint.memory.library import ENDINGS
     from flashpaint.memory.opening import memory_folder
     from flashpaint.studio import Studio
+    from flashpaint.tasks.reading import picture_at
 
-    wanted: str | Image.Image = asked
-    if Path(asked).suffix.lower() in PICTURES:
-        found = read_picture(Path(asked))
-        if isinstance(found, Skipped):
-            raise PictureUnreadable(f"{asked}: {found.reason}", param="asked")
-        wanted = found.picture
+    wanted = picture_at(Path(asked)) if Path(asked).suffix.lower() in ENDINGS else asked
     studio = Studio.open(model, seer=seer, teller=teller, memory=memory or memory_folder())
     near = gallery.search(studio, wanted, number)
     if not near:

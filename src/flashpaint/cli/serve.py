@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from flashpaint.cli.options import MEMORY, MODELS, Folder, Model, Painter, Revision, Seer, Teller
+from flashpaint.cli.options import MODELS, Fast, Folder, Model, Painter, Remember, Revision, Seer, Teller, served_folder
 
 LOAD = "Under load"
 WHO = "Who may"
@@ -22,11 +21,6 @@ Data = Annotated[
         rich_help_panel=WHO,
     ),
 ]
-
-
-def data_folder(given: Path | None) -> Path:
-    named = os.environ.get("FLASHPAINT_DATA")
-    return given or (Path(named).expanduser() if named else Path.home() / ".local" / "share" / "flashpaint")
 
 
 def serve(
@@ -70,21 +64,14 @@ def serve(
     concepts: Annotated[
         Path | None, typer.Option(help="What the policy looks for, one a line.", rich_help_panel=CARE)
     ] = None,
-    remember: Annotated[
-        bool, typer.Option("--remember/--no-memory", help="Use and fill the memory.", rich_help_panel=MEMORY)
-    ] = True,
+    remember: Remember = True,
     memory: Folder = None,
     model: Model = "mini",
     painter: Painter = None,
     revision: Revision = None,
     seer: Seer = "mini",
     teller: Teller = "mini",
-    fast: Annotated[
-        str,
-        typer.Option(
-            help="Trade fidelity for speed inside a diffusers painter: off, balanced or max.", rich_help_panel=MODELS
-        ),
-    ] = "off",
+    fast: Fast = "off",
 ) -> None:
     """Serve the OpenAI-compatible Images API, jobs, history and the live socket.
 
@@ -97,7 +84,7 @@ def serve(
     from flashpaint.studio import Studio
 
     settings = Settings(
-        folder=data_folder(data),
+        folder=served_folder(data),
         host=host,
         port=port,
         at_once=at_once,

@@ -5,7 +5,6 @@ Derived from the store and made again from it at any time; a snapshot on disk on
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from flashpaint.memory.entry import Kind, Scope, digest_of
 from flashpaint.memory.store import Store
+from flashpaint.models.folder import sha256_of
 
 EXACT = 4096  # entries up to which one pass over all is as fast: about a millisecond
 LINKS, BUILD_EF, QUERY_EF = 16, 100, 128  # recall 0.99 and more of ten at 100,000 entries (docs/performance.md)
@@ -159,7 +159,7 @@ class Index:
                 return
             self._snapshot.parent.mkdir(parents=True, exist_ok=True)
             self._graph.save(str(scratch))
-            about = {"newest": self._newest, "entries": len(self._graph), "hash": hash_of(scratch), "ids": ids}
+            about = {"newest": self._newest, "entries": len(self._graph), "hash": sha256_of(scratch), "ids": ids}
             scratch.replace(self._snapshot)
             scratch.write_text(json.dumps(about))
             scratch.replace(self._snapshot.with_suffix(".json"))
@@ -206,11 +206,6 @@ def read_about(snapshot: Path) -> dict[str, Any] | None:
         about = json.loads(snapshot.with_suffix(".json").read_text())
         numbers = isinstance(about["newest"], int) and isinstance(about["entries"], int)
         ids = all(isinstance(id, str) and seq.isdecimal() for seq, id in about["ids"].items())
-        return about if numbers and ids and about["hash"] == hash_of(snapshot) else None
+        return about if numbers and ids and about["hash"] == sha256_of(snapshot) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

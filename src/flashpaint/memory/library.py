@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from flashpaint.errors import PictureUnreadable
 from flashpaint.memory.captions import DESCRIPTION, XP_COMMENT, XP_TITLE, beside, carried, content_of, why
+from flashpaint.request import on_white
 
 FILE_BYTES = 64 * 2**20  # a file is held whole, for its hash and for Pillow; photographs of 50 megapixels stay below
 PIXELS = 50_000_000  # 200 MB as RGBA: what one picture may take while it is laid on white, a few times over
@@ -175,10 +176,7 @@ def _tags(picture: Image.Image) -> dict[int, Any]:
 
 
 def _upright(picture: Image.Image, tags: dict[int, Any]) -> Image.Image:
-    if picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    flat = picture.convert("RGB")
+    flat = on_white(picture)
     flat.info = {}  # places and owners go no further
     turn = TURNS.get(tags.get(ORIENTATION, 1))
     return flat if turn is None else flat.transpose(turn)

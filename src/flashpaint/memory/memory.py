@@ -62,8 +62,6 @@ class Memory:
                 self._indexes[name] = Index(self.store, scope, kind, self.folder and self.folder / "index")
             return self._indexes[name]
 
-    # ---- recall
-
     def description(self, scope: Scope, teller: str, prompt: str, z: NDArray[np.float32]) -> str | None:
         """What the teller says to this prompt: said to the same words before, or to words that mean the same by the
         calibrated test."""
@@ -110,14 +108,9 @@ class Memory:
                 found += self.nearest(scope, kind, z, number)
         return sorted(found, key=lambda pair: -pair[1])[:number]
 
-    # ---- remember
-
     def fits(self, description: NDArray[np.float32], picture: NDArray[np.float32]) -> bool:
         """The guard: whether clip sees the description (dim,) in the picture (dim,)."""
         return float(description @ picture) >= self.calibration.floor
-
-    def remember(self, entry: Entry, picture: bytes, suffix: str) -> Entry:
-        return self.store.add(entry, picture, suffix)
 
     def close(self) -> None:
         self.store.close()

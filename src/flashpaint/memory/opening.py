@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from flashpaint.memory.calibration import Calibration, calibration_file, default_calibration, read_calibration
 from flashpaint.memory.memory import Memory
 from flashpaint.memory.sqlite import SqliteStore
+from flashpaint.models.cache import data_folder
 from flashpaint.models.folder import ModelFolder
 
 SHIPPED = "calibration.json"  # of a model folder
@@ -15,8 +15,7 @@ SHIPPED = "calibration.json"  # of a model folder
 
 def memory_folder() -> Path:
     """FLASHPAINT_MEMORY or ~/.local/share/flashpaint/memory."""
-    named = os.environ.get("FLASHPAINT_MEMORY")
-    return Path(named).expanduser() if named else Path.home() / ".local" / "share" / "flashpaint" / "memory"
+    return data_folder("FLASHPAINT_MEMORY", "memory")
 
 
 def open_memory(folder: Path, painter: str, seer: str, model: ModelFolder | None = None) -> Memory:

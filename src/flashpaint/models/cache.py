@@ -1,4 +1,4 @@
-"""Where flashpaint keeps what it can make again: compiled graphs, measured paces."""
+"""Where flashpaint keeps things: what it can make again (compiled graphs, measured paces), and what it cannot."""
 
 from __future__ import annotations
 
@@ -14,3 +14,9 @@ def cache_folder() -> Path | None:
     except OSError:
         return None
     return folder
+
+
+def data_folder(variable: str, *parts: str) -> Path:
+    """What the environment's variable names, else a folder of that name below ~/.local/share/flashpaint."""
+    named = os.environ.get(variable)
+    return Path(named).expanduser() if named else Path.home().joinpath(".local", "share", "flashpaint", *parts)

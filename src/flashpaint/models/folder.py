@@ -34,6 +34,11 @@ class ModelFolder:
             folder.verify()
         return folder
 
+    @property
+    def title(self) -> str:
+        """Name and version, as its clip, teller and painter go by."""
+        return f"{self.manifest.name} {self.manifest.version}"
+
     def verify(self) -> None:
         """Raise ModelDamaged unless every file is the one that the manifest names."""
         for name in self.manifest.files:

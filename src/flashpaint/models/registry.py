@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flashpaint.errors import ModelDamaged, ModelNotFound, RequestInvalid
+from flashpaint.models.cache import data_folder
 from flashpaint.models.folder import EMBEDDED, check_file
 from flashpaint.models.manifest import FileEntry
 from flashpaint.models.wanted import Kind
@@ -27,8 +28,7 @@ PARTIAL, REMOVED = ".partial", ".removed"
 
 def models_folder() -> Path:
     """FLASHPAINT_MODELS or ~/.local/share/flashpaint/models."""
-    named = os.environ.get("FLASHPAINT_MODELS")
-    return Path(named).expanduser() if named else Path.home() / ".local" / "share" / "flashpaint" / "models"
+    return data_folder("FLASHPAINT_MODELS", "models")
 
 
 class Record(BaseModel):

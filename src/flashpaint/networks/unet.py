@@ -15,6 +15,9 @@ from flashpaint.networks.autoencoder import CHANNELS
 from flashpaint.networks.clip import DIM
 from flashpaint.networks.transformer import Attention, RMSNorm, SwiGLU
 
+# how it is painted with by the sweep in docs/performance.md, before it is distilled: guidance on sigmas above 0.4
+GUIDANCE_SCALE, GUIDANCE_INTERVAL = 4.5, (0.4, 1.0)
+
 
 def silence(last: nn.Conv2d | nn.Linear) -> None:
     """Zero weights: a block that begins so changes nothing until it has learned to."""

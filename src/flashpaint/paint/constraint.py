@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from flashpaint.paint.arrays import Array
-from flashpaint.paint.noise import Mixing, alpha
+from flashpaint.paint.noise import Mixing, mix
 
 FEATHER = 64  # the seam is one such part of the picture's short side
 
@@ -27,14 +27,9 @@ class Constraint:
     free: Array
 
 
-def noised(original: Array, noise: Array, sigma: float, mixing: Mixing) -> Array:
-    """Clean latents at one noise level (as `noise.mix`, for arrays that are on a device)."""
-    return alpha(sigma, mixing) * original + sigma * noise
-
-
 def constrained(x: Array, constraint: Constraint, sigma: float, mixing: Mixing) -> Array:
     """x at sigma, with what stays put back at that level (RePaint, Lugmayr et al. 2022, Alg. 1, line 8)."""
-    original = noised(constraint.original, constraint.noise, sigma, mixing)
+    original = mix(constraint.original, constraint.noise, sigma, mixing)
     return constraint.free * x + (1 - constraint.free) * original
 
 

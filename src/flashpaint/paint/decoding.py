@@ -7,6 +7,7 @@ import io
 from PIL import Image
 
 from flashpaint.errors import PictureUnreadable
+from flashpaint.request import on_white
 
 BYTES = 64 * 2**20  # a PNG of 3840x3840 incompressible pixels has 44 million
 PIXELS = 2**25
@@ -34,10 +35,3 @@ def decoded(content: bytes, most_bytes: int = BYTES, most_pixels: int = PIXELS) 
         raise PictureUnreadable(
             f"not a whole picture in {names} ({failure}): give one that a viewer opens"
         ) from failure
-
-
-def on_white(picture: Image.Image) -> Image.Image:
-    if "A" not in picture.getbands() and "transparency" not in picture.info:
-        return picture.convert("RGB")
-    clear = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")

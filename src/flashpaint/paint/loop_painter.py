@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.paint.arrays import Array, kept
-from flashpaint.paint.constraint import Constraint, free_latents, noised
+from flashpaint.paint.constraint import Constraint, free_latents
 from flashpaint.paint.denoiser import Conditioning, Denoiser, DenoiserSpec
 from flashpaint.paint.loop import DenoiseLoop, Following
-from flashpaint.paint.noise import noise_share, seeded_noise
+from flashpaint.paint.noise import mix, noise_share, seeded_noise
 from flashpaint.paint.painter import Order
 from flashpaint.paint.samplers import SAMPLERS, SamplerState
 from flashpaint.paint.schedule import custom_sigmas, karras_sigmas
@@ -113,7 +113,7 @@ class LoopPainter:
         et al. 2022). At full strength nothing is left of a source but what its mask holds."""
         if start is None or (order.source is not None and not order.skipped):
             return sigma * noise
-        return noised(start, noise, sigma, self.spec.noise)
+        return mix(start, noise, sigma, self.spec.noise)
 
     def constraint(self, order: Order, noise: Array, start: Array | None) -> Constraint | None:
         edited = order.source.edited if order.source else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ def text_seed(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
 
 
-def alpha(sigma: float, kind: Mixing) -> float:
-    """What is left of x0 at noise level sigma."""
+def alpha(sigma: Any, kind: Mixing) -> Any:
+    """What is left of x0 at noise level sigma, a number or an array."""
     return 1 - sigma if kind == "flow" else 1.0
 
 
@@ -37,7 +37,8 @@ def noise_share(sigmas: NDArray[np.float32], kind: Mixing) -> NDArray[np.float32
     return sigmas if kind == "flow" else sigmas / (1 + sigmas)
 
 
-def mix(x0: Array, noise: Array, sigmas: Array, kind: Mixing) -> Array:
-    """x at noise levels sigmas (n,). flow: (1 - sigma) x0 + sigma noise (Lipman et al. 2022); sd: x0 + sigma noise."""
-    sigma = sigmas.reshape(-1, *(1,) * (x0.ndim - 1))
-    return (1 - sigma) * x0 + sigma * noise if kind == "flow" else x0 + sigma * noise
+def mix(x0: Array, noise: Array, sigmas: Array | float, kind: Mixing) -> Array:
+    """x at noise levels sigmas (n,), or all at one. flow: (1 - sigma) x0 + sigma noise (Lipman et al. 2022); sd:
+    x0 + sigma noise."""
+    sigma = sigmas if isinstance(sigmas, float) else sigmas.reshape(-1, *(1,) * (x0.ndim - 1))
+    return alpha(sigma, kind) * x0 + sigma * noise

@@ -9,6 +9,7 @@ from dataclasses import replace
 from PIL import Image, ImageOps
 
 from flashpaint.errors import OutOfRange, SizeUnsupported
+from flashpaint.paint.constraint import composed
 from flashpaint.paint.painter import CHOICES, EditingPainter, Order, Painter, PainterSpec, Steps, WarmPainter
 from flashpaint.paint.samplers import SAMPLERS
 from flashpaint.request import PaintRequest, Source
@@ -57,7 +58,7 @@ def check_source(request: PaintRequest, painter: Painter, seer: str) -> None:
 def paints_looks(painter: Painter, seer: str) -> bool:
     """Whether it can paint what this clip sees in a picture: the models of our own folders are trained to, and share
     the folder's name with their clip."""
-    return isinstance(painter, WarmPainter) and seer == f"{painter.spec.name} {painter.spec.version}"
+    return isinstance(painter, WarmPainter) and seer == painter.spec.title
 
 
 def order_of(request: PaintRequest, spec: PainterSpec, description: str, seed: int) -> Order:
@@ -119,6 +120,14 @@ def begin(painter: Painter, orders: Sequence[Order], previews: bool) -> Sequence
             steps.close()
         raise
     return begun
+
+
+def with_what_stays(painted: Image.Image, order: Order) -> Image.Image:
+    """The picture with what its mask keeps, to the bit."""
+    edited = order.source.edited if order.source else None
+    if order.source is None or edited is None or painted.size != edited.size:
+        return painted
+    return composed(painted, order.source.picture, edited)
 
 
 def plain_order(

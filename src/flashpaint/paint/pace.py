@@ -18,7 +18,7 @@ WORTH = 0.95  # twice as many must take less than this share of twice the time
 
 def batch_that_pays(denoiser: Denoiser, like: Trajectory) -> int:
     """The largest of 1, 2, 4, ... 32 trajectories of this shape that still gains throughput; remembered."""
-    key = f"{denoiser.spec.name} {denoiser.spec.version}, {denoiser.engine}, {os.cpu_count()} cores, {like.shape}"
+    key = f"{denoiser.spec.title}, {denoiser.engine}, {os.cpu_count()} cores, {like.shape}"
     folder = cache_folder()
     known = read(folder / "pace.json") if folder else {}
     if key not in known:

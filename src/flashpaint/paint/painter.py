@@ -40,6 +40,11 @@ class PainterSpec:
     loras: tuple[str, ...] = ()
     sampler: str | None = None
 
+    @property
+    def title(self) -> str:
+        """Name and version, under which its pictures are remembered and its pace is known."""
+        return f"{self.name} {self.version}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Order:

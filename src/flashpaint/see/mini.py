@@ -22,7 +22,7 @@ class MiniSeer:
 
     @property
     def name(self) -> str:
-        return f"{self._folder.manifest.name} {self._folder.manifest.version}"
+        return self._folder.title
 
     @property
     def dim(self) -> int:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
 
@@ -18,17 +17,21 @@ from flashpaint.serve.pictures import encode
 from flashpaint.serve.problems import without_paths
 from flashpaint.serve.schemas import Answered
 from flashpaint.serve.service import Service
-from flashpaint.serve.sight import refusal
-
-log = logging.getLogger("flashpaint.serve")
 
 
-async def encoded(service: Service, painting: Painting, asked: Answered) -> bytes:
+class Formed(Protocol):
+    """In which format a picture is asked for."""
+
+    @property
+    def output_format(self) -> str: ...
+
+    @property
+    def output_compression(self) -> int: ...
+
+
+async def encoded(service: Service, painting: Painting, asked: Formed) -> bytes:
     """As it was asked for. Raises Problem where the policy will not have it."""
-    if service.policy.mode != "off" and (finding := await service.aside(service.policy.picture, painting.picture)):
-        log.warning("policy", extra={"facts": {"of": "picture", "concept": finding.concept, "share": finding.share}})
-        if service.policy.mode == "block":
-            raise refusal("picture", finding)
+    await service.review("picture", service.policy.picture, painting.picture)
     return await service.aside(encode, painting, asked.output_format, asked.output_compression)
 
 

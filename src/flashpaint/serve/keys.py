@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flashpaint import marks
 from flashpaint.errors import OutOfRange, OutputUnwritable
 
 SCOPES = ("generate", "read", "admin")
@@ -102,19 +101,9 @@ def read(path: Path) -> list[Key]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Whole or not at all, readable by its owner alone."""
-    scratch = None
+    """Readable by its owner alone. Raises OutputUnwritable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:  # mode 600
-            scratch = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
     except OSError as error:
-        if scratch is not None:
-            scratch.unlink(missing_ok=True)
-        raise OutputUnwritable(
-            f"{path} could not be written ({error.strerror}): choose another --data folder"
-        ) from error
+        raise OutputUnwritable(f"there can be no {path.parent} ({error.strerror}): choose another --data") from error
+    marks.write(content, path, 0o600)

@@ -17,12 +17,11 @@ from pydantic import Field, ValidationError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from flashpaint.request import Event, Finished, PaintRequest, Preview, Progress, Told
-from flashpaint.serve.answers import extras, size_of
-from flashpaint.serve.pictures import TYPES, encode, squeeze
+from flashpaint.serve.answers import encoded, extras, size_of
+from flashpaint.serve.pictures import TYPES, squeeze
 from flashpaint.serve.problems import problem_of, refused
 from flashpaint.serve.schemas import Brush
 from flashpaint.serve.service import Service
-from flashpaint.serve.sight import refusal
 from flashpaint.serve.who import PROTOCOL, Caller
 
 MOST = 65_536  # characters of one message
@@ -141,11 +140,8 @@ class Typist:
             await self.finish(typed, event)
 
     async def finish(self, typed: Typed, event: Finished) -> None:
-        painting, policy = event.painting, self.service.policy
-        finding = await self.service.aside(policy.picture, painting.picture) if policy.mode == "block" else None
-        if finding:
-            raise refusal("picture", finding)
-        content = await self.service.aside(encode, painting, typed.output_format, typed.output_compression)
+        painting = event.painting
+        content = await encoded(self.service, painting, typed)
         self.show("final", content, typed.id, typed.output_format, size=size_of(painting), **extras(painting))
 
     def say(self, kind: str, number: int, **facts: Any) -> None:

@@ -19,7 +19,7 @@ from flashpaint.serve.metrics import Metrics
 from flashpaint.serve.problems import Problem, refused
 from flashpaint.serve.settings import Settings
 from flashpaint.serve.shelf import Shelf
-from flashpaint.serve.sight import Policy, Sight, refusal
+from flashpaint.serve.sight import Finding, Policy, Sight, refusal
 from flashpaint.serve.who import Caller, caller_of
 from flashpaint.studio import Studio
 
@@ -70,12 +70,16 @@ class Service:
         """Into the line, or a Problem before any work."""
         if self.draining:
             raise stopping()
-        if self.policy.mode != "off" and (finding := await self.aside(self.policy.prompt, requests[0].prompt)):
-            log.warning("policy", extra={"facts": {"of": "prompt", "concept": finding.concept, "share": finding.share}})
-            if self.policy.mode == "block":
-                raise refusal("prompt", finding)
+        await self.review("prompt", self.policy.prompt, requests[0].prompt)
         hidden = self.policy.mode == "block"  # what may be refused in the end is not shown on its way
         return self.easel.commission(requests, deadline, None if hidden else previews)
+
+    async def review(self, of: str, look: Callable[[T], Finding | None], what: T) -> None:
+        """The operator's policy on a prompt or a picture: raises Problem where it blocks, and logs where it warns."""
+        if self.policy.mode != "off" and (finding := await self.aside(look, what)):
+            log.warning("policy", extra={"facts": {"of": of, "concept": finding.concept, "share": finding.share}})
+            if self.policy.mode == "block":
+                raise refusal(of, finding)
 
     def deadline(self, connection: HTTPConnection) -> float | None:
         """By the event loop's clock: the header's or the server's, whichever is sooner."""

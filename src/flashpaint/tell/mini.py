@@ -22,7 +22,7 @@ class MiniTeller:
         import ctranslate2
         from safetensors.numpy import load_file
 
-        self.name = f"{folder.manifest.name} {folder.manifest.version}"
+        self.name = folder.title
         self._words = open_words(folder.file("tokenizer.json"))
         self._codebook = load_file(folder.file("codebook.safetensors"))["codebook"].astype(np.float32)
         self._max_tokens = folder.manifest.teller.max_tokens

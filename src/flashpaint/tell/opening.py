@@ -47,7 +47,7 @@ def open_teller(
 
 def open_mini(path: Path, threads: int | None, seen: tuple[str, int] | None) -> Teller:
     folder = ModelFolder.open(path)
-    whose = (f"{folder.manifest.name} {folder.manifest.version}", folder.manifest.clip.dim)
+    whose = (folder.title, folder.manifest.clip.dim)
     if seen not in (None, whose):
         raise OutOfRange(
             f"the teller of {path} reads the codes of its own clip, {whose[0]}: name it as --seer too", param="teller"

@@ -1,0 +1,31 @@
+"""One request on its way through the studio. Knows what it gathers, not how that is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flashpaint.paint.painter import Order
+from flashpaint.recollection import Recall
+from flashpaint.request import Painting, PaintRequest
+from flashpaint.tell.teller import Telling
+
+UNTOLD = Telling("")
+
+
+@dataclass
+class Job:
+    """recall: what memory has for it, None without memory; answer: the stored painting of an identical request."""
+
+    request: PaintRequest
+    order: Order
+    recall: Recall | None = None
+    answer: Painting | None = None
+    telling: Telling = UNTOLD
+
+    @property
+    def recalls(self) -> bool:
+        return self.recall is not None and self.recall.mode != "off"
+
+    @property
+    def description(self) -> str:
+        return self.answer.description if self.answer else self.order.description
