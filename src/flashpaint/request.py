@@ -17,6 +17,7 @@ SEED_LIMIT = 2**63 - 1
 STEPS_LIMIT = 200
 REUSE = ("auto", "exact", "off")
 TASKS = ("edit", "inpaint", "outpaint", "vary", "instruct")
+CANVASES = ("flat", "tile", "panorama")
 FLAT = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that become RGB without a colour profile
 PIXELS = 50_000_000
 SIDES = (16, 16384)
@@ -144,6 +145,32 @@ def edited_part(mask: Image.Image) -> Image.Image:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of the picture that is painted under a description of its own.
+
+    description: in the painter's language, as it is: the teller rewrites it no more. box: (left, top, right, bottom) in
+    shares of the picture, 0 to 1. until: the noise share, 0 to 1, down to which it is painted so; below, the whole is
+    painted under its own description alone.
+    """
+
+    description: str
+    box: tuple[float, float, float, float]
+    until: float = 0.5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "description", clean_prompt(self.description, "regions"))
+        check_number("until", self.until, 0, 1, whole=False)
+        for side in self.box:
+            check_number("a region's box", side, 0, 1, whole=False)
+        left, top, right, bottom = self.box
+        if not (left < right and top < bottom):
+            raise OutOfRange(
+                f"the box {self.box} is empty: give left, top, right and bottom, rising, in shares of the picture",
+                param="regions",
+            )
+
+
+@dataclass(frozen=True)
 class PaintRequest:
     """One picture to paint. None means the model's own default (seed: a fresh one, which the Painting tells).
 
@@ -155,7 +182,9 @@ class PaintRequest:
     that is near enough, "exact" answers with the very picture that an identical request gave, "off" paints as if there
     were no memory and leaves nothing there; by default "exact" with a seed, which asks for one picture, else "auto".
     owner: who asks, and whose pictures alone may be used again. source: the picture to start from; such a request reads
-    nothing from memory and leaves nothing there, whatever reuse says.
+    nothing from memory and leaves nothing there, whatever reuse says. regions: parts with descriptions of their own.
+    canvas: "flat"; "tile", whose opposite borders meet; or "panorama", all around (equirectangular, twice as wide as
+    high). What has regions or a canvas leaves memory alone too.
     """
 
     prompt: str
@@ -173,6 +202,13 @@ class PaintRequest:
     reuse: str | None = None
     owner: str = ""
     source: Source | None = None
+    regions: tuple[Region, ...] = ()
+    canvas: str = "flat"
+
+    @property
+    def recallable(self) -> bool:
+        """Whether memory may answer it and learn from it."""
+        return self.source is None and not self.regions and self.canvas == "flat"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", clean_prompt(self.prompt))
@@ -188,6 +224,8 @@ class PaintRequest:
             raise OutOfRange(f"reuse is {self.reuse!r}: name one of {', '.join(REUSE)}", param="reuse")
         if self.source is not None and not isinstance(self.source, Source):
             raise OutOfRange(f"source is a Source, not {type(self.source).__name__}", param="source")
+        if self.canvas not in CANVASES:
+            raise OutOfRange(f"there is no canvas {self.canvas!r}: name one of {', '.join(CANVASES)}", param="canvas")
         check_number("seed", self.seed, 0, SEED_LIMIT)
         check_number("width", self.width, 1, 65536)
         check_number("height", self.height, 1, 65536)

@@ -154,7 +154,7 @@ class Studio:
                 ride.close()
 
     def _job(self, request: PaintRequest) -> Job:
-        memory = self.recollection if request.source is None else None
+        memory = self.recollection if request.recallable else None
         recall = memory.recall(request) if memory else None
         seed = secrets.randbelow(SEED_LIMIT) if request.seed is None else request.seed
         job = Job(request, order_of(request, self.painter.spec, request.prompt, seed), recall)

@@ -72,8 +72,8 @@ class Following(HeardSteps):
 class DenoiseLoop:
     """Paints trajectories with one denoiser. Any thread may submit; the loop's own thread alone calls the denoiser.
 
-    room: trajectories that may be in the loop at once; batch: the most that share a pass, None to measure what pays
-    when it first matters.
+    room: trajectories that may be in the loop at once; batch: the most rows that share a pass (a trajectory is one, or
+    one a view), None to measure what pays when it first matters.
     """
 
     def __init__(self, denoiser: Denoiser, room: int = 256, batch: int | None = None) -> None:
@@ -168,15 +168,16 @@ class DenoiseLoop:
                 self._advance(due)
 
     def _due(self, rides: list[Ride]) -> list[Ride]:
-        """Those of the shape that is due first, as many as pay."""
+        """Those of the shape that is due first, as many as pay; one that takes more rows by itself goes alone."""
         alike = [r for r in rides if r.trajectory.shape == rides[0].trajectory.shape]
-        if self.batch is None and len(alike) > 1:
+        rows = list(itertools.accumulate(r.trajectory.rows for r in alike))
+        if self.batch is None and rows and rows[-1] > 1:
             try:
                 self.batch = batch_that_pays(self.denoiser, alike[0].trajectory)
             except Exception:  # what is wrong with this one shows in its own tick
                 log.warning("the pace could not be measured", exc_info=True)
                 self.batch = 1
-        return alike[: self.batch or 1]
+        return alike[: max(1, sum(many <= (self.batch or 1) for many in rows))]
 
     def _advance(self, rides: list[Ride]) -> None:
         if rides != self._last:
@@ -184,7 +185,7 @@ class DenoiseLoop:
             self._last = rides
         started = time.perf_counter()
         try:
-            tick(self.denoiser, [ride.trajectory for ride in rides])
+            tick(self.denoiser, [ride.trajectory for ride in rides], self.batch)
         except Exception as failure:
             self._apart(rides, failure)
             return
@@ -194,12 +195,13 @@ class DenoiseLoop:
             self._report(ride)
 
     def _apart(self, rides: list[Ride], failure: Exception) -> None:
-        """A pass of several has failed and moved none: out of memory halves the batch, else each goes alone."""
-        if len(rides) == 1:
+        """A pass has failed and moved none: out of memory halves the batch, else each of several goes alone."""
+        rows = sum(ride.trajectory.rows for ride in rides)
+        if _is_out_of_memory(failure) and rows > 1 and self.batch != 1:
+            self.batch = min(rows, self.batch or rows) // 2
+        elif len(rides) == 1:
             log.warning("a picture failed", exc_info=failure)
             self._leave(rides[0], _as_ours(failure))
-        elif _is_out_of_memory(failure):
-            self.batch = len(rides) // 2
         else:
             for ride in rides:
                 self._advance([ride])
@@ -210,14 +212,12 @@ class DenoiseLoop:
             if not _is_finite(trajectory):
                 raise PaintingFailed(f"the latents are no numbers after step {trajectory.position}: try another seed")
             if trajectory.finished:
-                picture = self.denoiser.decode(trajectory.latents)[0]
+                picture = trajectory.picture(self.denoiser)
                 took = time.perf_counter() - started
                 latents = kept(trajectory.latents[0])
                 self._leave(ride, Step(trajectory.position, trajectory.steps, None, picture, took, latents))
             else:
-                preview = (
-                    self.denoiser.preview(trajectory.x0)[0] if ride.previews and trajectory.x0 is not None else None
-                )
+                preview = trajectory.preview(self.denoiser) if ride.previews else None
                 self._tell(ride, Step(trajectory.position, trajectory.steps, preview))
         except Exception as failure:
             self._leave(ride, _as_ours(failure))

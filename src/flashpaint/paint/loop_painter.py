@@ -14,11 +14,13 @@ from flashpaint.paint.arrays import Array, kept
 from flashpaint.paint.constraint import Constraint, free_latents
 from flashpaint.paint.denoiser import Conditioning, Denoiser, DenoiserSpec
 from flashpaint.paint.loop import DenoiseLoop, Following
-from flashpaint.paint.noise import mix, noise_share, seeded_noise
+from flashpaint.paint.noise import mix, noise_share, seeded_noise, sigma_of_share
 from flashpaint.paint.painter import Order
+from flashpaint.paint.regions import views_of
 from flashpaint.paint.samplers import SAMPLERS, SamplerState
 from flashpaint.paint.schedule import custom_sigmas, karras_sigmas
 from flashpaint.paint.trajectory import Trajectory
+from flashpaint.paint.views import Tiling, View
 
 
 class LoopPainter:
@@ -106,7 +108,25 @@ class LoopPainter:
             position=order.skipped,
             negative=negative,
             constraint=self.constraint(order, noise, start),
+            views=self.views(order, positive, shape[2:]),
+            tiling=self.tiling(order, shape[2:]),
         )
+
+    def views(self, order: Order, whole: Conditioning, grid: tuple[int, ...]) -> list[View]:
+        """Of a tiled canvas its windows; of one with regions these, beside the whole."""
+        if tiling := self.tiling(order, grid):
+            return [View(window, whole) for window in tiling.windows()]
+        if not order.regions:
+            return []
+        own = self.read([region.description for region in order.regions], [order] * len(order.regions))
+        untils = [sigma_of_share(region.until, self.spec.noise) for region in order.regions]
+        return views_of(order.regions, own, untils, whole, *grid)
+
+    def tiling(self, order: Order, grid: tuple[int, ...]) -> Tiling | None:
+        if order.canvas == "flat":
+            return None
+        rows, columns = grid
+        return Tiling(rows, columns, self.spec.side // self.spec.downscale, (order.canvas == "tile", True))
 
     def first(self, order: Order, sigma: float, noise: Array, start: Array | None) -> Array:
         """The latents that the order starts from: noise, or others noised to the level of its first step (SDEdit, Meng

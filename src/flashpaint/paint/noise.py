@@ -37,6 +37,11 @@ def noise_share(sigmas: NDArray[np.float32], kind: Mixing) -> NDArray[np.float32
     return sigmas if kind == "flow" else sigmas / (1 + sigmas)
 
 
+def sigma_of_share(share: float, kind: Mixing) -> float:
+    """The level that has this noise share."""
+    return share if kind == "flow" else share / max(1 - share, 1e-9)
+
+
 def mix(x0: Array, noise: Array, sigmas: Array | float, kind: Mixing) -> Array:
     """x at noise levels sigmas (n,), or all at one. flow: (1 - sigma) x0 + sigma noise (Lipman et al. 2022); sd:
     x0 + sigma noise."""

@@ -145,6 +145,8 @@ def plain_order(
         schedule=request.schedule,
         sigmas=request.sigmas,
         loras=request.loras,
+        regions=request.regions,
+        canvas=request.canvas,
     )
 
 

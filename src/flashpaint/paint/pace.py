@@ -17,7 +17,7 @@ WORTH = 0.95  # twice as many must take less than this share of twice the time
 
 
 def batch_that_pays(denoiser: Denoiser, like: Trajectory) -> int:
-    """The largest of 1, 2, 4, ... 32 trajectories of this shape that still gains throughput; remembered."""
+    """The largest of 1, 2, 4, ... 32 rows of this shape that still gains throughput; remembered."""
     key = f"{denoiser.spec.title}, {denoiser.engine}, {os.cpu_count()} cores, {like.shape}"
     folder = cache_folder()
     known = read(folder / "pace.json") if folder else {}
@@ -29,7 +29,9 @@ def batch_that_pays(denoiser: Denoiser, like: Trajectory) -> int:
 
 
 def measured(denoiser: Denoiser, like: Trajectory) -> int:
-    """Time ticks of copies of this trajectory, which itself stays where it is."""
+    """Time ticks of copies of one row of this trajectory, which itself stays where it is."""
+    latents, conditioning = like.shown()[0]
+    like = replace(like, latents=latents, conditioning=conditioning, views=(), constraint=None)
     best, pays, number = seconds(denoiser, like, 1), 1, 2
     while number <= LIMIT:
         each = seconds(denoiser, like, number) / number

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.paint.step import Step
-from flashpaint.request import Source
+from flashpaint.request import Region, Source
 
 # what a request may ask beside its prompt and size, and a painter may heed
 CHOICES = frozenset({"seed", "steps", "guidance_scale", "negative", "sampler", "schedule", "sigmas"})
@@ -53,7 +53,7 @@ class Order:
     start: clean latents (channels, height, width) that are noised to the level after `skipped` steps, where the painter
     starts from them instead of from noise alone. source: a picture of the order's size whose latents are the start, and
     whose part outside the mask stays; its `skipped` follows from its strength. look (dim,): a picture's features that
-    are painted in the description's stead.
+    are painted in the description's stead. regions, canvas: as in a request.
     """
 
     description: str
@@ -71,6 +71,8 @@ class Order:
     skipped: int = 0
     source: Source | None = None
     look: NDArray[np.float32] | None = None
+    regions: tuple[Region, ...] = ()
+    canvas: str = "flat"
 
 
 class Steps(Iterator[Step], Protocol):
