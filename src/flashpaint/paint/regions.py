@@ -32,7 +32,7 @@ def views_of(
 
 
 def centred(region: Region, weight: NDArray[np.float32]) -> Window:
-    """The whole grid, turned around so that the region's middle is in the middle: a thing painted alone stands there."""
+    """The whole grid, turned so that the region's middle is in the middle, where a thing painted alone stands."""
     rows, columns = weight.shape
     turn = round((region.box[0] + region.box[2] - 1) / 2 * columns)
     cells = np.arange(rows * columns).reshape(rows, columns)
