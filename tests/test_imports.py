@@ -32,7 +32,7 @@ ALLOWED = {
     "gallery": GROUND | {"memory", "paint", "recollection", "studio"},
     "serve": GROUND | {"studio", "gallery", "marks", "tasks"},
     "sheet": set(),
-    "tasks": GROUND | {"models", "memory", "paint", "studio", "gallery"},
+    "tasks": GROUND | {"models", "memory", "marks", "paint", "studio", "gallery"},
     "networks": GROUND | {"models"},
     "bench": GROUND | {"studio", "marks", "paint", "memory", "tell", "models", "networks"},
     "cli": GROUND | {"studio", "marks", "bench", "memory", "gallery", "serve", "sheet", "tasks", "models", "__init__"},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,21 +55,31 @@ def held_out_scenes(painter: Painter, number: int) -> Tensor:
     return as_tensor([painter.paint(sample(rng, keep_held_out=True), rng) for _ in range(number)])
 
 
-def open_autoencoder(stage: Stage) -> Autoencoder:
-    """The trained autoencoder of this run, for the stages after it."""
-    model = Autoencoder(32 if stage.small else 96)
-    state = load(stage.of("autoencoder"))
+def build(stage: Stage) -> Autoencoder:
+    return Autoencoder(32 if stage.small else 96).to(memory_format=torch.channels_last)
+
+
+def trained(folder: Path) -> dict[str, Tensor]:
+    """The weights that a stage has reached."""
+    state = load(folder)
     if state is None:
         raise SystemExit("train the autoencoder first: python -m training.autoencoder")
-    model.load_state_dict(state["model"])
-    return model.eval().to(memory_format=torch.channels_last)
+    weights: dict[str, Tensor] = state["model"]
+    return weights
+
+
+def open_autoencoder(stage: Stage) -> Autoencoder:
+    """The trained autoencoder of this run, for the stages after it."""
+    model = build(stage)
+    model.load_state_dict(trained(stage.of("autoencoder")))
+    return model.eval()
 
 
 def main() -> None:
     stage = Stage.from_arguments("autoencoder", __doc__, minutes=60)
     torch.set_num_threads(stage.threads)
     painter = Painter(stage.runs, extra=0.2)
-    model = Autoencoder(32 if stage.small else 96).to(memory_format=torch.channels_last)
+    model = build(stage)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4)
     step, batch, best_rate = 0, 4 if stage.small else 16, 1e-3
     if state := stage.resume():
@@ -96,9 +108,7 @@ def main() -> None:
     report(stage, model, optimiser, step, mean_loss, test)
 
 
-def report(
-    stage: Stage, model: Autoencoder, optimiser: torch.optim.Optimizer, step: int, loss: float, test: Tensor
-) -> None:
+def report(stage: Stage, model: Autoencoder, optimiser: Any, step: int, loss: float, test: Tensor) -> None:
     model.eval()
     stage.log(f"step {step}  loss {loss:.4f}  held-out PSNR {psnr(model, test):.2f} dB")
     with torch.no_grad():

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,17 @@ def record(painting: Painting) -> dict[str, Any]:
         "guidance_scale": painting.guidance_scale,
         "describe": request.describe,
         **{name: value for name, value in asked.items() if value not in ("", None, ())},
+        **laid_out(painting),
         **edited(painting),
         "used": dict(painting.used),
     }
+
+
+def laid_out(painting: Painting) -> dict[str, Any]:
+    """The regions and the canvas, where there are any."""
+    request = painting.request
+    found: dict[str, Any] = {"regions": [asdict(region) for region in request.regions]} if request.regions else {}
+    return found | ({"canvas": request.canvas} if request.canvas != "flat" else {})
 
 
 def edited(painting: Painting) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from flashpaint import __version__
+from flashpaint.cli.batch import batch
 from flashpaint.cli.bench import bench
 from flashpaint.cli.calibrate import calibrate
 from flashpaint.cli.edit import describe, edit, outpaint, vary
@@ -39,6 +40,8 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
 
   flashpaint edit cat.png "a dog in space"            paint over a picture; vary, outpaint and describe too
 
+  flashpaint batch wishes.jsonl --out pictures        thousands, from a file of requests; goes on where it was cut off
+
   flashpaint show cat.png                             how a picture was made
 
   flashpaint index ~/Pictures                         your own pictures into memory, to start from and to find
@@ -60,6 +63,7 @@ app = typer.Typer(
     help=HELP, rich_markup_mode="rich", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 app.command(no_args_is_help=True)(paint)
+app.command(no_args_is_help=True)(batch)
 app.command()(show)
 app.command(no_args_is_help=True)(edit)
 app.command(no_args_is_help=True)(vary)
