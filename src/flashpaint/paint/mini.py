@@ -11,7 +11,7 @@ from PIL import Image
 from flashpaint.models.folder import ModelFolder
 from flashpaint.models.graphs import open_graph
 from flashpaint.models.pictures import to_array, to_pictures
-from flashpaint.models.words import PADDING, open_words
+from flashpaint.models.text_tower import open_text_tower
 from flashpaint.paint.arrays import Array
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
 from flashpaint.paint.schedule import flow_sigmas
@@ -22,8 +22,7 @@ class MiniDenoiser:
 
     def __init__(self, folder: ModelFolder, threads: int | None = None, precision: str | None = None) -> None:
         self._folder, self._threads = folder, threads
-        self._words = open_words(folder.file("tokenizer.json"))
-        self._text = open_graph(folder.file("clip_text.onnx"), threads)
+        self._text = open_text_tower(folder, threads)
         self._denoiser = open_graph(folder.file("denoiser.onnx"), threads, precision)
         self._decoder = open_graph(folder.file("decoder.onnx"), threads, precision)
         self.engine = f"openvino {self._denoiser.precision} cpu"
@@ -32,9 +31,7 @@ class MiniDenoiser:
     def condition(
         self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
     ) -> Conditioning:
-        tokens = self._words.ids(descriptions, self._folder.manifest.clip.context)
-        found = self._text(tokens=tokens)
-        return Conditioning({**found, "mask": (tokens != PADDING).astype(np.float32)})
+        return Conditioning(self._text.read(descriptions))
 
     def null(self, conditioning: Conditioning) -> Conditioning:
         return conditioning.silent()
@@ -60,7 +57,7 @@ class MiniDenoiser:
         return self.decode(latents)
 
     def notes_on(self, description: str) -> tuple[str, ...]:
-        return self._words.notes_on(description, self._folder.manifest.clip.context, "the painter")
+        return self._text.notes_on(description, "the painter")
 
     def forget(self) -> None:
         """Nothing is kept from pass to pass."""
