@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from PIL import Image
 from flashpaint.bench.judge import Family, Judge, Trial
 from flashpaint.errors import OutOfRange
 from flashpaint.memory.calibration import Calibration
-from flashpaint.memory.fitting import LEAST_NOISE, Sample, fit_floor, fit_rungs, fit_told, losses
+from flashpaint.memory.fitting import LEAST_NOISE, Sample, fit_floor, fit_rungs, fit_told, slope
 from flashpaint.paint.orders import order_of
 from flashpaint.paint.painter import Order, WarmPainter
 from flashpaint.paint.step import Step
@@ -201,22 +201,30 @@ def fitted(studio: Studio, measured: Measured, loss: float, how: str) -> Calibra
     )
 
 
-def curves(measured: Measured) -> Iterator[tuple[float, NDArray[np.float64], NDArray[np.float64]]]:
-    """(noise share, similarities, share of the score lost) of every level, the noisiest first."""
-    for noise in sorted({s.noise for s in measured.samples}, reverse=True):
-        yield noise, *losses(measured.samples, noise)
+def binned(measured: Measured, noise: float, bins: int = 12) -> tuple[list[float], list[float]]:
+    """(mean similarities, shares of the score lost) of as many pairs each."""
+    mine = sorted((s for s in measured.samples if s.noise == noise), key=lambda s: s.similarity)
+    cold = np.mean([s.cold for s in mine])
+    parts = [mine[k * len(mine) // bins : (k + 1) * len(mine) // bins] for k in range(bins)]
+    parts = [part for part in parts if part]
+    lost = [float(np.mean([s.cold - s.warm for s in part]) / cold) for part in parts]
+    return [float(np.mean([s.similarity for s in part])) for part in parts], lost
 
 
 def draw(measured: Measured, calibration: Calibration, path: Path) -> None:
-    """The loss against similarity for every level, and the table that follows. Needs matplotlib (extra "bench")."""
+    """The loss against similarity for every level, means of pairs and the line through them, and the table that
+    follows. Needs matplotlib (extra "bench")."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
-    found = list(curves(measured))
-    for k, (noise, similarities, lost) in enumerate(found):
-        shade = (0.75 - 0.65 * k / max(len(found) - 1, 1),) * 3
-        left.plot(similarities, 100 * lost, color=shade, label=f"{noise:.2f}")
+    noises = sorted({s.noise for s in measured.samples}, reverse=True)
+    for k, noise in enumerate(noises):
+        shade = (0.75 - 0.65 * k / max(len(noises) - 1, 1),) * 3
+        similarities, lost = binned(measured, noise)
+        left.plot(similarities, 100 * np.array(lost), ".", color=shade, label=f"{noise:.2f}")
+        ends = np.array([min(similarities), 1.0])
+        left.plot(ends, 100 * slope(measured.samples, noise) * (1 - ends), color=shade, lw=0.8)
     left.axhline(100 * calibration.loss, color="#c0392b", lw=0.8)
     left.set(xlabel="similarity of the two descriptions", ylabel="score lost, %", title="Start at this noise share:")
     left.legend(fontsize=7, ncols=2)

@@ -43,11 +43,16 @@ def falling(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([np.full(n, value) for value, n in blocks])
 
 
-def losses(samples: Sequence[Sample], noise: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(similarities rising, the share of the cold score that is lost there), of one noise share; never rising."""
-    mine = sorted((s for s in samples if s.noise == noise), key=lambda s: s.similarity)
+def slope(samples: Sequence[Sample], noise: float) -> float:
+    """The share of the cold score that is lost from this noise share on, per 1 - similarity: least squares through 0.
+
+    A neighbour of the same description is a picture as good as any, and a start from it another; what is lost grows
+    with the distance. One number from all pairs says more than a step function does where few pairs lie.
+    """
+    mine = [s for s in samples if s.noise == noise]
     lost = np.array([s.cold - s.warm for s in mine]) / np.mean([s.cold for s in mine])
-    return np.array([s.similarity for s in mine]), falling(lost)
+    apart = np.maximum(1 - np.array([s.similarity for s in mine]), 0)
+    return max(0.0, float(apart @ lost) / max(float(apart @ apart), 1e-12))
 
 
 def fit_rungs(samples: Sequence[Sample], loss: float) -> tuple[Rung, ...]:
@@ -55,11 +60,7 @@ def fit_rungs(samples: Sequence[Sample], loss: float) -> tuple[Rung, ...]:
     farther up."""
     rungs: list[Rung] = []
     for noise in sorted({s.noise for s in samples if s.noise >= LEAST_NOISE}, reverse=True):
-        similarities, lost = losses(samples, noise)
-        fine = similarities[lost <= loss]
-        if not len(fine):
-            continue
-        rung = Rung(similarity=float(min(fine[0], 1.0)), noise=noise)
+        rung = Rung(similarity=max(-1.0, 1 - loss / max(slope(samples, noise), 1e-9)), noise=noise)
         rungs = [r for r in rungs if r.similarity < rung.similarity] + [rung]
     return tuple(rungs)
 
