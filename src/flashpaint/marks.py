@@ -30,6 +30,14 @@ XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  Iptc4xmpExt:DigitalSourceType="{source}"/></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
+PLAIN_XMP = XMP.format(source=SOURCE_TYPE)
+# Google's photo sphere properties, by which viewers and headsets know a panorama
+SPHERE = """
+ xmlns:GPano="http://ns.google.com/photos/1.0/panorama/"
+ GPano:ProjectionType="equirectangular" GPano:UsePanoramaViewer="True"
+ GPano:CroppedAreaLeftPixels="0" GPano:CroppedAreaTopPixels="0"
+ GPano:CroppedAreaImageWidthPixels="{width}" GPano:CroppedAreaImageHeightPixels="{height}"
+ GPano:FullPanoWidthPixels="{width}" GPano:FullPanoHeightPixels="{height}"/>"""
 
 
 def parameters(painting: Painting) -> str:
@@ -86,6 +94,14 @@ def source_type(painting: Painting) -> str:
     return COMPOSITE_TYPE if source is not None and source.mask is not None else SOURCE_TYPE
 
 
+def xmp(painting: Painting) -> str:
+    """The packet for any format: what made the picture, and of a panorama that it is one."""
+    said, (width, height) = XMP.format(source=source_type(painting)), painting.picture.size
+    if painting.request.canvas != "panorama" or width != 2 * height:  # such as a face of its cube
+        return said
+    return said.replace("/>", SPHERE.format(width=width, height=height), 1)
+
+
 def label(painting: Painting) -> dict[str, str]:
     """The implicit label of GB 45438-2025, annex E: 1 says that the content is generated; the producer and an id."""
     return {"Label": "1", "ContentProducer": "flashpaint", "ProduceID": f"{painting.used['model']}-{painting.seed}"}
@@ -97,7 +113,7 @@ def to_png(painting: Painting) -> bytes:
     text.add_itxt("parameters", parameters(painting))
     text.add_itxt("flashpaint", json.dumps(record(painting), ensure_ascii=False))
     text.add_itxt("AIGC", json.dumps({"AIGC": label(painting)}))
-    text.add_itxt("XML:com.adobe.xmp", XMP.format(source=source_type(painting)))
+    text.add_itxt("XML:com.adobe.xmp", xmp(painting))
     out = io.BytesIO()
     painting.picture.save(out, "PNG", pnginfo=text)
     return out.getvalue()

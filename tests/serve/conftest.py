@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
+import psutil
 import pytest
 from PIL import Image
 
@@ -58,14 +63,70 @@ def running(studio: Studio, folder: Path, **settings: Any) -> Iterator[Running]:
     thread = threading.Thread(target=made.run)
     thread.start()
     try:
+        end = time.monotonic() + 60
         while not (made.started and made.service.ready):
             assert thread.is_alive()
+            assert time.monotonic() < end, "it never got ready"
             time.sleep(0.01)
         yield Running(made, made.servers[0].sockets[0].getsockname()[1])
     finally:
         made.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
+
+
+@dataclass
+class Spawned:
+    """`flashpaint serve` in a process of its own. log: all that it wrote, once it has ended."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def rss(self) -> float:
+        """Resident memory in MB."""
+        return psutil.Process(self.process.pid).memory_info().rss / 1e6
+
+    def files(self) -> int:
+        """File descriptors that are open."""
+        return psutil.Process(self.process.pid).num_fds()
+
+
+@contextmanager
+def spawned(folder: Path, *options: str) -> Iterator[Spawned]:
+    """Ready. folder: its data and memory, which it may have from an earlier one."""
+    port, log = free_port(), folder / "log"
+    environment = {**os.environ, "FLASHPAINT_DATA": str(folder), "FLASHPAINT_MEMORY": str(folder / "memory")}
+    command = [sys.executable, "-m", "flashpaint.cli", "serve", "--port", str(port), *options]
+    with log.open("ab") as out:
+        process = subprocess.Popen(command, env=environment, stderr=out)
+    found = Spawned(process, port, log)
+    try:
+        until_ready(found.url)
+        yield found
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def until_ready(url: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with suppress(httpx2.TransportError):
+            if httpx2.get(f"{url}/readyz", timeout=5).status_code == 200:
+                return
+        time.sleep(0.05)
+    raise AssertionError("it never got ready")
 
 
 @pytest.fixture(scope="session")

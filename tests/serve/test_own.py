@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,10 @@ import httpx2
 import openai
 import pytest
 
-from flashpaint.errors import OutOfRange
+from flashpaint import Studio
+from flashpaint.errors import OutOfRange, PaintingFailed
+from flashpaint.serve.keys import Keys
+from flashpaint.serve.service import Service
 from flashpaint.serve.settings import Settings
 from flashpaint.serve.sight import read_concepts
 from tests.serve.conftest import Running
@@ -78,6 +82,40 @@ def test_history_pages_backwards_and_pictures_are_found_by_words_and_by_looks(an
     by_looks = http.post("/api/search", files={"image": picture}, data={"number": "1"}).json()["data"]
     assert [row["id"] for row in by_looks] == [before[0]["id"]]
     assert by_looks[0]["nearness"] > 0.99
+
+
+def test_one_remembered_picture_tells_how_it_was_painted(another: Another, tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    ann, bob = (keys.add(name, ["generate", "read"]) for name in ("ann", "bob"))
+    server = another()
+    hers, his = server.http(ann), server.http(bob)
+    fields = {"prompt": "a lighthouse", "seed": 5, "steps": 2, "guidance_scale": 2}
+    painted = hers.post("/v1/images/generations", json=fields).json()["data"][0]
+    for _ in range(3):
+        hers.post("/v1/images/generations", json={"prompt": "a dog", "steps": 1})
+    one = hers.get(f"/api/history/{painted['reuse']['remembered']}").json()
+    assert (one["prompt"], one["seed"], one["steps"], one["guidance_scale"]) == ("a lighthouse", 5, 2, 2)
+    assert one["used"]["model"] == "mini"
+    assert one.items() >= {"id": painted["reuse"]["remembered"], "size": "256x256"}.items()
+    assert one.keys().isdisjoint({"file", "owner", "record"})
+    assert hers.get(one["url"]).headers["content-type"].startswith("image/")
+    for http, name in ((his, one["id"]), (hers, "0" * 16), (hers, "..%2f..%2fkeys.json"), (hers, "1 or 1=1")):
+        answer = http.get(f"/api/history/{name}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_server_whose_first_picture_fails_says_so_and_never_gets_ready(
+    remembering: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(remembering.painter.loop, "submit", broken)
+    service = Service(remembering, Settings(folder=tmp_path))
+    asyncio.run(service.warm())
+    assert not service.ready
+    assert "the first picture failed" in caplog.text
+
+
+def broken(*_: object) -> None:
+    raise PaintingFailed("no engine here")
 
 
 def test_a_picture_is_described_in_concepts(serving: Running, picture: bytes) -> None:

@@ -215,6 +215,37 @@ def test_what_the_server_refuses_is_said(serving: Running, opened: Open) -> None
     assert page.is_hidden("#notice")
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("prompt_too_long", "描述太长"),
+        ("out_of_range", "steps 超出了范围（Steps is 0）"),
+        ("stopping", "正在停止"),
+        ("some_new_code", "服务器拒绝了：Steps is 0."),
+    ],
+)
+def test_what_the_server_refuses_is_said_in_chinese_by_its_code(
+    serving: Running, opened: Open, code: str, said: str
+) -> None:
+    page = opened(serving.url, locale="zh-CN")
+    found = page.evaluate(
+        """async (code) => {
+          const main = document.querySelector('script[type=module]').src;
+          const {sayRefusal} = await import(main.replace('main.js', 'words.js'));
+          return sayRefusal({code, param: 'steps', message: 'steps is 0'});
+        }""",
+        code,
+    )
+    assert said in found
+
+
+def test_a_refusal_over_the_live_socket_is_said_in_chinese(serving: Running, opened: Open) -> None:
+    page = opened(serving.url, locale="zh-CN")
+    page.fill("#prompt", "猫\u0001")
+    page.wait_for_selector("#notice:not([hidden])")
+    assert page.inner_text("#notice-said") == "描述里有不是文字的字符，请删掉它们。"
+
+
 def test_the_language_is_the_browsers_and_can_be_switched(serving: Running, opened: Open) -> None:
     page = opened(serving.url, locale="zh-CN")
     assert (page.inner_text("#history-title"), page.get_attribute("html", "lang")) == ("历史", "zh-Hans")

@@ -53,6 +53,7 @@ def paint(
     seed: Seed = None,
     n: Annotated[int, typer.Option(help=f"Pictures of each prompt, 1 to {MOST}; seeds count up.")] = 1,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels. [default: the model's]")] = None,
+    tile: Annotated[bool, typer.Option("--tile", help="A texture whose opposite borders meet.")] = False,
     out: Out = None,
     overwrite: Overwrite = False,
     describe: Annotated[bool, typer.Option(help="Let the language model rewrite the prompt first.")] = True,
@@ -126,6 +127,7 @@ def paint(
         sigmas=parse_sigmas(sigmas),
         loras=tuple((name, weight) for name, _, weight in worn),
         reuse=reuse,
+        canvas="tile" if tile else "flat",
     )
     wanted = [
         # who asks for several of one prompt wants them different

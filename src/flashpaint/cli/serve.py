@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -118,6 +119,7 @@ def serve(
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"flashpaint listens on http://{host}:{door.getsockname()[1]}/v1 (Ctrl-C stops it, after what it has begun)"
     )
+    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn heeds it and raises it again in the end: no failure
     try:
         running.run(sockets=[door])
     finally:

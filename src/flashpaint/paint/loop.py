@@ -85,6 +85,7 @@ class DenoiseLoop:
         self._orders = itertools.count()
         self._last: list[Ride] = []  # who shared the last pass
         self._step_s = 0.0  # seconds that one step of one trajectory takes, a running mean
+        self.on_pass: Callable[[int, float], None] = lambda pictures, seconds: None  # for whoever measures
         _loops.add(self)
 
     # ---- for callers, from any thread
@@ -189,7 +190,9 @@ class DenoiseLoop:
         except Exception as failure:
             self._apart(rides, failure)
             return
-        each = (time.perf_counter() - started) / len(rides)
+        took = time.perf_counter() - started
+        self.on_pass(len(rides), took)
+        each = took / len(rides)
         self._step_s += (each - self._step_s) * (0.1 if self._step_s else 1.0)
         for ride in rides:
             self._report(ride)

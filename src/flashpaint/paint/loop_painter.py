@@ -11,16 +11,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.paint.arrays import Array, kept
+from flashpaint.paint.canvases import stages
+from flashpaint.paint.cascade import Cascade
 from flashpaint.paint.constraint import Constraint, free_latents
 from flashpaint.paint.denoiser import Conditioning, Denoiser, DenoiserSpec
-from flashpaint.paint.loop import DenoiseLoop, Following
+from flashpaint.paint.loop import DenoiseLoop
 from flashpaint.paint.noise import mix, noise_share, seeded_noise, sigma_of_share
-from flashpaint.paint.painter import Order
+from flashpaint.paint.painter import Order, Steps
 from flashpaint.paint.regions import views_of
 from flashpaint.paint.samplers import SAMPLERS, SamplerState
 from flashpaint.paint.schedule import custom_sigmas, karras_sigmas
+from flashpaint.paint.sphere import Sphere
 from flashpaint.paint.trajectory import Trajectory
 from flashpaint.paint.views import Tiling, View
+
+REFINED = 0.35  # noise share that a larger canvas starts from: edges become sharp, and nothing new stands in the sky
 
 
 class LoopPainter:
@@ -48,16 +53,26 @@ class LoopPainter:
         with self._reading:
             return kept(self.denoiser.encode(pictures))
 
-    def steps(self, orders: Sequence[Order], previews: bool = False) -> list[Following]:
-        begun: list[Following] = []
+    def steps(self, orders: Sequence[Order], previews: bool = False) -> list[Steps]:
+        begun: list[Steps] = []
+        staged = [stages(order, self.spec) for order in orders]
         try:
-            for trajectory in self.trajectories(orders):
+            for trajectory, (_, *larger) in zip(
+                self.trajectories([first for first, *_ in staged]), staged, strict=True
+            ):
                 begun.append(self.loop.steps(trajectory, previews))
+                if larger:
+                    begun[-1] = Cascade(begun[-1], [self.refining(order) for order in larger], self.steps)
         except BaseException:
             for steps in begun:
                 steps.close()
             raise
         return begun
+
+    def refining(self, order: Order) -> Order:
+        """The order for what starts from a smaller picture of the same: from REFINED on, its levels below that."""
+        own, first = self.levels(order), sigma_of_share(REFINED, self.spec.noise)
+        return replace(order, sigmas=(float(own[0]), first, *(float(s) for s in own if s < first)), skipped=1)
 
     def trajectories(self, orders: Sequence[Order]) -> list[Trajectory]:
         """Each order from its own noise, at the first of its levels."""
@@ -78,7 +93,9 @@ class LoopPainter:
                 continue
             picture = order.source.picture
             if id(picture) not in encoded:
-                encoded[id(picture)] = self.denoiser.encode([picture])
+                tiling = self.tiling(order)
+                encode = self.denoiser.encode
+                encoded[id(picture)] = tiling.encoded(encode, picture) if tiling else encode([picture])
             found.append(encoded[id(picture)])
         return found
 
@@ -109,12 +126,12 @@ class LoopPainter:
             negative=negative,
             constraint=self.constraint(order, noise, start),
             views=self.views(order, positive, shape[2:]),
-            tiling=self.tiling(order, shape[2:]),
+            tiling=self.tiling(order),
         )
 
     def views(self, order: Order, whole: Conditioning, grid: tuple[int, ...]) -> list[View]:
         """Of a tiled canvas its windows; of one with regions these, beside the whole."""
-        if tiling := self.tiling(order, grid):
+        if tiling := self.tiling(order):
             return [View(window, whole) for window in tiling.windows()]
         if not order.regions:
             return []
@@ -122,11 +139,14 @@ class LoopPainter:
         untils = [sigma_of_share(region.until, self.spec.noise) for region in order.regions]
         return views_of(order.regions, own, untils, whole, *grid)
 
-    def tiling(self, order: Order, grid: tuple[int, ...]) -> Tiling | None:
+    def tiling(self, order: Order) -> Tiling | None:
         if order.canvas == "flat":
             return None
-        rows, columns = grid
-        return Tiling(rows, columns, self.spec.side // self.spec.downscale, (order.canvas == "tile", True))
+        grain = self.spec.downscale
+        kind = Tiling if order.canvas == "tile" else Sphere
+        return kind(
+            order.height // grain, order.width // grain, self.spec.side // grain, (order.canvas == "tile", True)
+        )
 
     def first(self, order: Order, sigma: float, noise: Array, start: Array | None) -> Array:
         """The latents that the order starts from: noise, or others noised to the level of its first step (SDEdit, Meng
@@ -152,5 +172,7 @@ class LoopPainter:
         """The order's own sigmas, or the model's, or as many between the model's ends as Karras spaces them."""
         if order.sigmas is not None:
             return custom_sigmas(order.sigmas)
-        own = self.denoiser.sigmas(order.steps, order.width, order.height)
+        side = self.spec.side  # what a canvas is painted in
+        size = (order.width, order.height) if order.canvas == "flat" else (side, side)
+        own = self.denoiser.sigmas(order.steps, *size)
         return karras_sigmas(order.steps, float(own[-2]), float(own[0])) if order.schedule == "karras" else own

@@ -9,6 +9,7 @@ from dataclasses import replace
 from PIL import Image, ImageOps
 
 from flashpaint.errors import OutOfRange, SizeUnsupported
+from flashpaint.paint.canvases import canvas_size
 from flashpaint.paint.constraint import composed
 from flashpaint.paint.painter import CHOICES, EditingPainter, Order, Painter, PainterSpec, Steps, WarmPainter
 from flashpaint.paint.samplers import SAMPLERS
@@ -157,6 +158,8 @@ def scale_of(request: PaintRequest, spec: PainterSpec) -> float:
 def size_of(request: PaintRequest, spec: PainterSpec) -> tuple[int, int]:
     """(width, height) in pixels that this painter will paint; by default a source's own, or near its shape. Raises
     SizeUnsupported."""
+    if request.canvas != "flat":
+        return canvas_size(request, spec)
     if request.source is not None and request.width is None and request.height is None:
         return nearest_size(request.source.picture.size, spec)
     width, height = request.width or spec.side, request.height or spec.side

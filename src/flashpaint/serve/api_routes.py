@@ -51,7 +51,7 @@ def job_routes(service: Service, jobs: Jobs) -> APIRouter:
         first = PaintRequest(asked.prompt, owner=caller.owner, **asked.fields(service.studio))
         # a job waits as long as it must, unless it says otherwise
         deadline = service.deadline(request) if "x-deadline-ms" in request.headers else None
-        return jobs.told(await jobs.submit(several(first, asked.n), asked, deadline), request)
+        return jobs.told(await jobs.submit(caller, several(first, asked.n), asked, deadline), request)
 
     @routes.get("")
     async def owned(request: Request) -> dict[str, Any]:
@@ -83,6 +83,12 @@ def memory_routes(service: Service, history: History) -> APIRouter:
         caller = service.caller(request, "read")
         entries = await history.newest(caller.owner, before, number)
         return {"data": [history.row(entry, request) for entry in entries]}
+
+    @routes.get("/history/{name}")
+    async def remembered(name: str, request: Request) -> dict[str, Any]:
+        """One picture, and how it was painted."""
+        entry = await history.one(service.caller(request, "read").owner, name)
+        return history.record(entry, request)
 
     @routes.delete("/history/{name}", status_code=204)
     async def forget(name: str, request: Request) -> None:

@@ -60,7 +60,7 @@ class Easel:
     def refuse(self, problem: Problem) -> None:
         """All that is not finished fails with this."""
         for commission in [*self.open]:
-            commission.heard.put_nowait((0, problem))
+            commission.refuse(problem)
 
     def _in_time(self, tickets: Sequence[Ticket], deadline: float | None) -> None:
         """Who would only wait for a deadline to pass is told at once."""
@@ -122,6 +122,10 @@ class Commission:
             raise event
         self.unfinished -= isinstance(event, Finished)
         return which, event
+
+    def refuse(self, problem: Problem) -> None:
+        """Whoever listens hears this in the end."""
+        self.heard.put_nowait((0, problem))
 
     def close(self) -> None:
         """Call off what is not finished, within a step."""

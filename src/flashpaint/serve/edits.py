@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from flashpaint.request import PaintRequest
+from flashpaint.serve.forms import too_many
 from flashpaint.serve.problems import refused
 from flashpaint.serve.schemas import Edit, Variation, several
 from flashpaint.studio import Studio
@@ -22,7 +23,7 @@ def only(pictures: Pictures) -> Image.Image:
     if not found:
         raise refused("image is missing: send a picture", "image", "missing_required_parameter")
     if len(found) > 1:
-        raise refused(f"{len(found)} pictures came: this painter edits one at a time", "image")
+        raise too_many(len(found), "image")
     return found[0]
 
 

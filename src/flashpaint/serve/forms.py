@@ -17,6 +17,10 @@ from flashpaint.serve.service import Service
 
 PARTS = re.compile(r"\[([^\[\]]*)\]")
 MASK_BYTES = 4 * 2**20
+INSTEAD = {
+    "markup": "say in the prompt what to change, and where with a mask",
+    "image": "in JSON, pictures come as images: [{image_url: a data: URL}]",
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ async def read_form(request: Request, service: Service, names: tuple[str, ...]) 
 
 def check_part(name: str, size: int, names: tuple[str, ...], most: int) -> None:
     if name not in names:
-        raise refused(f"{name} is not supported here: leave it out", name, "unknown_parameter")
+        instead = INSTEAD.get(name, "leave it out")
+        raise refused(f"{name} is not supported here: {instead}", name, "unknown_parameter")
     most = min(most, MASK_BYTES) if name == "mask" else most
     if size > most:
         raise Problem(
@@ -66,6 +71,10 @@ def check_part(name: str, size: int, names: tuple[str, ...], most: int) -> None:
             param=name,
             code="too_large",
         )
+
+
+def too_many(number: int, param: str) -> Problem:
+    return refused(f"{number} pictures came, and this painter edits one at a time: send one, or an edit each", param)
 
 
 def place(fields: dict[str, Any], name: str, value: str) -> None:

@@ -9,9 +9,16 @@ from starlette.requests import HTTPConnection
 
 from flashpaint.serve.answers import url_of
 from flashpaint.serve.pictures import TYPES
-from flashpaint.serve.problems import missing
+from flashpaint.serve.problems import missing, without_paths
 from flashpaint.serve.service import Service
 
+ID = re.compile(r"[0-9a-f]{16}")
+PAGE = 200
+# of an entry's record, what its owner may read: it may name files of the server's, too
+TOLD = (
+    *("guidance_scale", "describe", "negative", "sampler", "schedule", "sigmas", "loras", "regions", "canvas"),
+    *("used", "notes"),
+)
 REMEMBERED = re.compile(r"(\d{1,18})-([0-9a-f]{16})")
 
 
@@ -30,6 +37,21 @@ class History:
     async def newest(self, owner: str, before: int | None, number: int) -> list[Any]:
         found: list[Any] = await self.service.aside(self.memory.store.entries, owner, before, number)
         return found
+
+    async def one(self, owner: str, name: str) -> Any:
+        """The entry of that id. Another owner's is as missing as one that never was."""
+        entry = await self.service.aside(self._find, owner, name) if ID.fullmatch(name) else None
+        if entry is None:
+            raise missing(f"there is no picture {name!r} in this history", "id")
+        return entry
+
+    def _find(self, owner: str, name: str) -> Any:
+        before = None  # stores find by owner, not by id
+        while page := self.memory.store.entries(owner, before, PAGE):
+            if found := next((entry for entry in page if entry.id == name), None):
+                return found
+            before = page[-1].seq
+        return None
 
     async def remove(self, owner: str, name: str) -> None:
         gone = await self.service.aside(self.memory.store.remove, owner, [name])
@@ -63,3 +85,9 @@ class History:
             "hits": entry.hits,
             **more,
         }
+
+    def record(self, entry: Any, connection: HTTPConnection) -> dict[str, Any]:
+        """All that is told of one entry: its row, and how it was painted."""
+        told = {name: entry.record[name] for name in TOLD if name in entry.record}
+        told["notes"] = [without_paths(note) for note in told.get("notes", ())]
+        return {**self.row(entry, connection), "teller": entry.teller, "bytes": entry.bytes, **told}

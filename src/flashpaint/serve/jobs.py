@@ -21,6 +21,7 @@ from flashpaint.serve.commission import Commission
 from flashpaint.serve.problems import missing, problem_of
 from flashpaint.serve.schemas import Answered
 from flashpaint.serve.service import Service
+from flashpaint.serve.who import Caller
 
 KEPT = 1000  # finished jobs
 
@@ -55,12 +56,14 @@ class Jobs:
     def __init__(self, service: Service) -> None:
         self.service, self.jobs = service, dict[str, Job]()
 
-    async def submit(self, requests: Sequence[PaintRequest], asked: Answered, deadline: float | None) -> Job:
+    async def submit(
+        self, caller: Caller, requests: Sequence[PaintRequest], asked: Answered, deadline: float | None
+    ) -> Job:
         commission = await self.service.admit(requests, deadline)
         job = Job(requests, asked, commission)
         self.forget()
         self.jobs[job.id] = job
-        self.service.keep(self._run(job))
+        self.service.keep(self._run(job, caller))
         return job
 
     def get(self, name: str, owner: str) -> Job:
@@ -87,10 +90,10 @@ class Jobs:
             if job.ended < old or k < len(ended) - KEPT:
                 del self.jobs[job.id]
 
-    async def _run(self, job: Job) -> None:
+    async def _run(self, job: Job, caller: Caller) -> None:
         """Listens until all are finished. The wait for the next event is short, so that a cancelled job ends here."""
         try:
-            with job.commission:
+            with job.commission, self.service.watched(caller, job.commission.refuse):
                 while job.commission.unfinished:
                     if heard := await job.commission.next(1.0):
                         await self._hear(job, *heard)

@@ -53,7 +53,10 @@ class Keys:
 
     def find(self, secret: str) -> Key | None:
         """The key that this is. Looked up by hash, so that no comparison tells how near a guess came."""
-        return self._by_hash().get(hashed(secret))
+        return self.hashed_as(hashed(secret))
+
+    def hashed_as(self, sha256: str) -> Key | None:
+        return self._by_hash().get(sha256)
 
     def named(self, name: str) -> Key | None:
         return next((key for key in self.all() if key.name == name), None)

@@ -16,15 +16,20 @@ from fastapi import APIRouter, WebSocket
 from pydantic import Field, ValidationError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
+from flashpaint.errors import QueueFull
 from flashpaint.request import Event, Finished, PaintRequest, Preview, Progress, Told
 from flashpaint.serve.answers import encoded, extras, size_of
+from flashpaint.serve.commission import Commission, Wanted
 from flashpaint.serve.pictures import TYPES, squeeze
-from flashpaint.serve.problems import problem_of, refused
+from flashpaint.serve.problems import Problem, problem_of, refused
 from flashpaint.serve.schemas import Brush
 from flashpaint.serve.service import Service
 from flashpaint.serve.who import PROTOCOL, Caller
 
 MOST = 65_536  # characters of one message
+NOT_ALLOWED = 1008  # the close code
+PATIENCE_S = 1.0  # for the last message to be taken, for the line to have room
+AGAIN_S = 0.05
 
 
 class Typed(Brush):
@@ -71,15 +76,29 @@ class Typist:
         self.task: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
-        sender = asyncio.ensure_future(self.send())
+        self.sender = asyncio.ensure_future(self.send())
         try:
-            while True:
-                self.hear(await self.socket.receive_text())
+            with self.service.watched(self.caller, self.show_out):
+                while True:
+                    self.hear(await self.socket.receive_text())
         except (WebSocketDisconnect, KeyError):  # KeyError: a binary message, which says nothing here
             pass
         finally:
-            sender.cancel()
+            self.sender.cancel()
             self.call_off()
+
+    def show_out(self, problem: Problem) -> None:
+        """Its key holds no longer: it hears so, as far as it reads at all, and is closed."""
+        self.call_off()
+        self.sender.cancel()
+        self.service.keep(self.close(problem))
+
+    async def close(self, problem: Problem) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_S):
+                    await self.socket.send_text(told(problem, 0))
+            await self.socket.close(NOT_ALLOWED)
 
     async def send(self) -> None:
         """A slow reader holds this up, and nothing else."""
@@ -121,12 +140,24 @@ class Typist:
             request = PaintRequest(typed.prompt, owner=self.caller.owner, **typed.fields(self.service.studio))
             wanted = (lambda preview, _: preview.step < preview.steps) if typed.previews else None
             deadline = self.service.deadline(self.socket)
-            with await self.service.admit([request], deadline, wanted) as commission:
+            with await self.admitted(request, deadline, wanted) as commission:
                 while commission.unfinished:
                     if heard := await commission.next():
                         await self.tell(typed, heard[1])
         except Exception as error:
             self.fail(typed.id, error)
+
+    async def admitted(self, request: PaintRequest, deadline: float | None, wanted: Wanted | None) -> Commission:
+        """What typists called off leaves the line within a step: a line that is full of it is tried again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE_S
+        while True:
+            try:
+                return await self.service.admit([request], deadline, wanted)
+            except QueueFull:
+                if loop.time() > until:
+                    raise
+            await asyncio.sleep(AGAIN_S)
 
     async def tell(self, typed: Typed, event: Event) -> None:
         if isinstance(event, Told):
@@ -145,7 +176,7 @@ class Typist:
         self.show("final", content, typed.id, typed.output_format, size=size_of(painting), **extras(painting))
 
     def say(self, kind: str, number: int, **facts: Any) -> None:
-        self.outbox.put(kind, json.dumps({"type": kind, "id": number, **facts}, ensure_ascii=False))
+        self.outbox.put(kind, text_of(kind, number, **facts))
 
     def show(self, kind: str, content: bytes, number: int, form: str, **facts: Any) -> None:
         header = json.dumps({"type": kind, "id": number, "media_type": TYPES[form], **facts}, ensure_ascii=False)
@@ -155,7 +186,15 @@ class Typist:
     def fail(self, number: int, error: Exception) -> None:
         problem = problem_of(error)
         self.service.metrics.errors.labels(problem.code or "").inc()
-        self.say("error", number, retry_after_s=problem.retry_s, **problem.body)
+        self.outbox.put("error", told(problem, number))
+
+
+def text_of(kind: str, number: int, **facts: Any) -> str:
+    return json.dumps({"type": kind, "id": number, **facts}, ensure_ascii=False)
+
+
+def told(problem: Problem, number: int) -> str:
+    return text_of("error", number, retry_after_s=problem.retry_s, **problem.body)
 
 
 def live_routes(service: Service) -> APIRouter:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from flashpaint.request import Painting
 
 STAGE_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+SHARING = (1, 2, 3, 4, 6, 8, 12, 16, 32)
 REQUEST_S = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
@@ -24,13 +25,22 @@ class Metrics:
         self.errors = Counter("flashpaint_errors", "By code", ["code"], registry=own)
         self.cancelled = Counter("flashpaint_cancelled", "Pictures that were called off", registry=own)
         self.together = Histogram(
-            "flashpaint_together", "Pictures that paint when one begins", buckets=(1, 2, 4, 8, 16, 32), registry=own
+            "flashpaint_together", "Pictures that paint when one begins", buckets=SHARING, registry=own
         )
+        self.riders = Histogram(
+            "flashpaint_pass_pictures", "Pictures that shared a denoising pass", buckets=SHARING, registry=own
+        )
+        self.pass_s = Histogram("flashpaint_pass_seconds", "A denoising pass", buckets=STAGE_S, registry=own)
         self.sockets = Gauge("flashpaint_live_sockets", "Open now", registry=own)
 
     def watch(self, name: str, said: str, value: Callable[[], float]) -> None:
         """A gauge that is read when it is asked for."""
         Gauge(name, said, registry=self.registry).set_function(value)
+
+    def passed(self, pictures: int, seconds: float) -> None:
+        """One denoising pass; on the thread that made it."""
+        self.riders.observe(pictures)
+        self.pass_s.observe(seconds)
 
     def painted(self, painting: Painting) -> None:
         reuse = painting.reuse

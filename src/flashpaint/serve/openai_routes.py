@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from flashpaint.request import Finished, Painting, PaintRequest
 from flashpaint.serve.answers import answer
 from flashpaint.serve.commission import Commission
+from flashpaint.serve.data_urls import is_json, read_json
 from flashpaint.serve.edits import edits, varied
 from flashpaint.serve.forms import read_form
 from flashpaint.serve.problems import Problem
@@ -19,8 +20,10 @@ from flashpaint.serve.schemas import Answered, Edit, Generation, Variation, seve
 from flashpaint.serve.service import Service
 from flashpaint.serve.settings import MEBI
 from flashpaint.serve.streaming import Telling, spread
+from flashpaint.serve.who import Caller
 
 T = TypeVar("T")
+EDITED = ("image", "mask")
 GONE = 499  # nobody reads it; the log does
 
 
@@ -33,17 +36,17 @@ def openai_routes(service: Service) -> APIRouter:
         caller = service.caller(request, "generate")
         asked.check_model(service.studio, service.settings)
         first = PaintRequest(asked.prompt, owner=caller.owner, **asked.fields(service.studio))
-        return await painted(service, request, several(first, asked.n), asked, "image_generation")
+        return await painted(service, caller, request, several(first, asked.n), asked, "image_generation")
 
-    @routes.post("/images/edits", openapi_extra=multipart(Edit, "image", "mask"))
+    @routes.post("/images/edits", openapi_extra=edit_body())
     async def edit(request: Request) -> Response:
         """A picture painted over: by strength, or where the mask is transparent."""
         caller = service.caller(request, "generate")
-        form = await read_form(request, service, ("image", "mask"))
+        form = await (read_json(request, service) if is_json(request) else read_form(request, service, EDITED))
         asked = Edit.model_validate(form.fields)
         asked.check_model(service.studio, service.settings)
         wanted = await service.aside(edits, service.studio, asked, form.pictures, caller.owner)
-        return await painted(service, request, wanted, asked, "image_edit")
+        return await painted(service, caller, request, wanted, asked, "image_edit")
 
     @routes.post("/images/variations", openapi_extra=multipart(Variation, "image"))
     async def variations(request: Request) -> Response:
@@ -53,7 +56,7 @@ def openai_routes(service: Service) -> APIRouter:
         asked = Variation.model_validate(form.fields)
         asked.check_model(service.studio, service.settings)
         wanted = await service.aside(varied, service.studio, asked, form.pictures, caller.owner)
-        return await painted(service, request, wanted, asked, "image_edit")
+        return await painted(service, caller, request, wanted, asked, "image_edit")
 
     @routes.get("/models")
     async def models(request: Request) -> dict[str, Any]:
@@ -77,22 +80,27 @@ def openai_routes(service: Service) -> APIRouter:
 
 
 async def painted(
-    service: Service, request: Request, wanted: Sequence[PaintRequest], asked: Answered, kind: str
+    service: Service, caller: Caller, request: Request, wanted: Sequence[PaintRequest], asked: Answered, kind: str
 ) -> Response:
     """The pictures of a call, as it wants them: a stream, or all together."""
     deadline = service.deadline(request)
     if asked.stream:
         commission = await service.admit(wanted, deadline, spread(asked.partial_images))
-        return Telling(service, commission, wanted, asked, kind).response()
+        return Telling(service, caller, commission, wanted, asked, kind).response()
     commission = await service.admit(wanted, deadline)
-    work = together(service, request, commission, wanted, asked)
+    work = together(service, caller, request, commission, wanted, asked)
     return await unless_gone(request, work) or Response(status_code=GONE)
 
 
 async def together(
-    service: Service, request: Request, commission: Commission, wanted: Sequence[PaintRequest], asked: Answered
+    service: Service,
+    caller: Caller,
+    request: Request,
+    commission: Commission,
+    wanted: Sequence[PaintRequest],
+    asked: Answered,
 ) -> Response:
-    with commission:
+    with commission, service.watched(caller, commission.refuse):
         paintings = await finished(commission)
         return JSONResponse(await answer(service, request, wanted, paintings, asked))
 
@@ -136,3 +144,17 @@ def multipart(fields: type[Answered], *pictures: str) -> dict[str, Any]:
         schema["properties"][name] = {"type": "string", "format": "binary"}
     schema["required"] = [*schema.get("required", []), "image"]
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def edit_body() -> dict[str, Any]:
+    """An edit comes as a form, or as JSON with its pictures as data: URLs."""
+    found = multipart(Edit, *EDITED)
+    picture = {"type": "object", "required": ["image_url"], "properties": {"image_url": {"type": "string"}}}
+    schema = Edit.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema["properties"] |= {
+        "images": {"type": "array", "items": picture, "minItems": 1, "maxItems": 1},
+        "mask": picture,
+    }
+    schema["required"] = [*schema.get("required", []), "images"]
+    found["requestBody"]["content"]["application/json"] = {"schema": schema}
+    return found

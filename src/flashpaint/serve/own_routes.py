@@ -33,6 +33,7 @@ def own_routes(service: Service, history: History) -> APIRouter:
             "heeds": sorted(spec.heeds),
             "loras": list(spec.loras),
             "sampler": spec.sampler,
+            "canvases": ["tile", "panorama"] if hasattr(spec, "downscale") else [],
         }
         return {
             "painter": painter,

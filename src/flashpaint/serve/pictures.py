@@ -23,12 +23,12 @@ def encode(painting: Painting, kind: str, compression: int = 100) -> bytes:
     """png with all its marks; webp and jpeg with the one that says a machine made it, or a part of it."""
     if kind == "png":
         return marks.to_png(painting)
-    return squeeze(painting.picture, kind, compression, marks.source_type(painting))
+    return squeeze(painting.picture, kind, compression, marks.xmp(painting))
 
 
-def squeeze(picture: Image.Image, kind: str, compression: int = 100, source: str = marks.SOURCE_TYPE) -> bytes:
+def squeeze(picture: Image.Image, kind: str, compression: int = 100, xmp: str = marks.PLAIN_XMP) -> bytes:
     """compression: 0 to 100, quality as OpenAI counts it; nothing to png, which loses nothing."""
-    out, said = io.BytesIO(), marks.XMP.format(source=source).encode()
+    out, said = io.BytesIO(), xmp.encode()
     if kind == "png":
         picture.save(out, "PNG", compress_level=1)
     elif kind == "webp":

@@ -58,6 +58,9 @@ class Brush(BaseModel):
     loras: Annotated[dict[str, float], BeforeValidator(unpacked)] = Field(default_factory=dict)
     describe: bool = Field(True, description="whether the language model rewrites the prompt")
     reuse: str | None = Field(None, description="auto, exact or off: of what is remembered")
+    canvas: Literal["flat", "tile", "panorama"] = Field(
+        "flat", description="tile: opposite borders meet; panorama: all around, twice as wide as high"
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -89,7 +92,7 @@ class Brush(BaseModel):
     def fields(self, studio: Studio) -> dict[str, Any]:
         """PaintRequest's own, but for prompt, owner and source."""
         width, height = to_size(self.size)
-        same = ("seed", "guidance_scale", "describe", "negative", "sampler", "schedule", "reuse")
+        same = ("seed", "guidance_scale", "describe", "negative", "sampler", "schedule", "reuse", "canvas")
         return {
             **{name: getattr(self, name) for name in same},
             "width": width,

@@ -55,6 +55,11 @@ class Hurried(H11Protocol):
         super().data_received(data)
         self._watch()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.hurry is not None:
+            self.hurry.cancel()  # else the loop holds what is gone for HEADERS_S
+
     def _watch(self) -> None:
         """Between two requests that hold still, keep-alive counts; once one has begun, we do."""
         waiting = self.cycle is None or self.cycle.response_complete

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
@@ -16,16 +17,17 @@ from flashpaint.serve.commission import Commission, Easel, Wanted
 from flashpaint.serve.keys import Keys
 from flashpaint.serve.line import Allowance, Line
 from flashpaint.serve.metrics import Metrics
-from flashpaint.serve.problems import Problem, refused
+from flashpaint.serve.problems import Problem, problem_of, refused
 from flashpaint.serve.settings import Settings
 from flashpaint.serve.shelf import Shelf
 from flashpaint.serve.sight import Finding, Policy, Sight, refusal
-from flashpaint.serve.who import Caller, caller_of
+from flashpaint.serve.who import Caller, caller_of, check_still
 from flashpaint.studio import Studio
 
 log = logging.getLogger("flashpaint.serve")
 
 T = TypeVar("T")
+CHECK_S = 0.5  # so often it is looked whether the key of what takes long still holds
 
 
 class Service:
@@ -40,6 +42,9 @@ class Service:
         self.side = ThreadPoolExecutor(4, thread_name_prefix="beside the easel")  # what is not painting
         self.ready = self.draining = False
         self.started = int(time.time())
+        # a painter without our loop shares no passes, and tells of none
+        if (loop := getattr(studio.painter, "loop", None)) is not None:
+            loop.on_pass = self.metrics.passed
         self.background: set[asyncio.Task[Any]] = set()
         self.metrics.watch("flashpaint_waiting", "Pictures in the line", lambda: self.line.waiting)
         self.metrics.watch("flashpaint_painting", "Pictures that paint", lambda: self.line.painting)
@@ -60,6 +65,23 @@ class Service:
         caller = caller_of(connection, self.keys, self.settings)
         caller.must(scope)
         return caller
+
+    @contextmanager
+    def watched(self, caller: Caller, refuse: Callable[[Problem], object]) -> Iterator[None]:
+        """What takes long: refuse is called should the caller lose the right to it meanwhile."""
+        task = asyncio.get_running_loop().create_task(self._watch(caller, refuse))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _watch(self, caller: Caller, refuse: Callable[[Problem], object]) -> None:
+        try:
+            while True:
+                await asyncio.sleep(CHECK_S)
+                check_still(caller, "generate", self.keys, self.settings)
+        except Exception as error:  # also where the keys cannot be read: then nobody has shown one
+            refuse(problem_of(error))
 
     async def admit(
         self,
@@ -92,9 +114,13 @@ class Service:
     async def warm(self) -> None:
         """The first pictures of a process are slow: they are nobody's."""
         request = PaintRequest("a cat in space", seed=1, reuse="off")
-        for _ in range(2):
-            painting = await self.aside(self.studio.paint, request)
-            self.line.hold_s = painting.timings["total"]
+        try:
+            for _ in range(2):
+                painting = await self.aside(self.studio.paint, request)
+                self.line.hold_s = painting.timings["total"]
+        except Exception as error:  # it never gets ready, and its log says why
+            log.error("the first picture failed", exc_info=error)
+            return
         self.ready = True
         log.info("ready", extra={"facts": {"picture_s": round(self.line.hold_s, 3)}})
 

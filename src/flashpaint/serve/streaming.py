@@ -25,6 +25,7 @@ from flashpaint.serve.pictures import squeeze
 from flashpaint.serve.problems import problem_of
 from flashpaint.serve.schemas import Answered
 from flashpaint.serve.service import Service
+from flashpaint.serve.who import Caller
 
 log = logging.getLogger("flashpaint.serve")
 
@@ -49,9 +50,15 @@ class Telling:
     """The stream of one commission. kind: "image_generation" or "image_edit"."""
 
     def __init__(
-        self, service: Service, commission: Commission, requests: Sequence[PaintRequest], asked: Answered, kind: str
+        self,
+        service: Service,
+        caller: Caller,
+        commission: Commission,
+        requests: Sequence[PaintRequest],
+        asked: Answered,
+        kind: str,
     ) -> None:
-        self.service, self.commission, self.requests = service, commission, requests
+        self.service, self.caller, self.commission, self.requests = service, caller, commission, requests
         self.asked, self.kind, self.partials = asked, kind, Counter[int]()
 
     def response(self) -> StreamingResponse:
@@ -60,7 +67,7 @@ class Telling:
 
     async def lines(self) -> AsyncIterator[str]:
         """Ends with the last completed picture or with an error, whatever happens."""
-        with self.commission:
+        with self.commission, self.service.watched(self.caller, self.commission.refuse):
             try:
                 yield self.comment(None)
                 while self.commission.unfinished:

@@ -9,6 +9,7 @@ const FIELDS = [
   ["steps", "steps", "steps", Number],
   ["guidance", "guidance", "guidance_scale", Number],
   ["size", "size", "size", String],
+  ["shape", "shape", "canvas", String],
   ["negative", "negative", "negative", (text) => text.trim()],
   ["reuse-of", "reuse", "reuse", String],
 ];
@@ -24,7 +25,10 @@ export const isDescriptionLocked = () => descriptionLocked;
 export function asked() {
   const prompt = descriptionLocked ? $("description").value.trim() : styled($("prompt").value.trim());
   if (!prompt) return null;
-  return { prompt, ...(descriptionLocked ? { describe: false } : {}), ...brush() };
+  const wanted = { prompt, ...brush() };
+  // a panorama is painted as it is said: what a teller adds would stand there once a window
+  if (descriptionLocked || wanted.canvas === "panorama") wanted.describe = false;
+  return wanted;
 }
 
 /** All but the prompt. */
@@ -86,13 +90,14 @@ export function lockDescription(on) {
 
 /** What the painter does not heed is not offered. */
 export function fit(models) {
-  const { heeds, steps, guidance_scale: guidance, sides } = models.painter;
+  const { heeds, steps, guidance_scale: guidance, sides, canvases = [] } = models.painter;
   $("steps").placeholder = String(steps);
   $("guidance").placeholder = String(guidance);
   for (const [id, name] of [["steps", "steps"], ["guidance", "guidance_scale"], ["negative", "negative"]]) {
     $(id).disabled = !heeds.includes(name);
   }
   for (const id of ["seed", "seed-lock", "dice"]) $(id).disabled = !heeds.includes("seed");
+  $("shape-of").hidden = $("shape").disabled = !canvases.length;
   const sizes = sides.length > 1 ? sides.flatMap((w) => sides.map((h) => `${w}x${h}`)) : [];
   $("size-of").hidden = sizes.length < 2;
   const options = sizes.map((size) => make("option", { value: size, textContent: size.replace("x", " × ") }));

@@ -1,6 +1,7 @@
 // What is being painted, and the picture that came of it: over the socket as one types, over HTTP from a picture.
 
 import * as api from "./api.js";
+import * as around from "./around.js";
 import * as canvas from "./canvas.js";
 import * as compare from "./compare.js";
 import { $, later } from "./elements.js";
@@ -122,6 +123,7 @@ export async function look(item) {
   }
   for (const id of ["edit", "compare-this", "copy", "download"]) $(id).disabled = false;
   $("frame").dataset.prompt = item.prompt;
+  around.offer(item.blob);
   history.markChosen(item.id ?? item.reuse?.remembered ?? "");
 }
 

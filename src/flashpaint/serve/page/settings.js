@@ -13,6 +13,7 @@ const USUAL = {
   guidance: "",
   style: "",
   size: "",
+  shape: "",
   negative: "",
   reuse: "",
   strength: 0.75,

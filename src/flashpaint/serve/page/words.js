@@ -17,10 +17,10 @@ export function say(name, places = {}) {
 }
 
 /** A Refusal in plain words: in ours where we have better ones, else in the server's. */
-export function sayRefusal({ code, message, retry }) {
+export function sayRefusal({ code, param, message, retry }) {
   const own = TEXTS[language()][`refused_${code}`] ?? TEXTS.en[`refused_${code}`];
   const said = message ? message[0].toUpperCase() + message.slice(1) : "";
-  const text = own ?? (said ? say("refused", { said: /[.!?]$/.test(said) ? said : `${said}.` }) : say("refused_unknown"));
+  const text = own?.replace("{param}", param ?? "").replace("{said}", said) ?? (said ? say("refused", { said: /[.!?]$/.test(said) ? said : `${said}.` }) : say("refused_unknown"));
   return retry ? `${text} ${say("retrying", { seconds: Math.ceil(retry) })}` : text;
 }
 
