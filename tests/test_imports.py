@@ -32,10 +32,12 @@ ALLOWED = {
     "gallery": GROUND | {"memory", "paint", "recollection", "studio"},
     "serve": GROUND | {"studio", "gallery", "marks", "tasks"},
     "sheet": set(),
+    "plan": GROUND,
     "tasks": GROUND | {"models", "memory", "marks", "paint", "studio", "gallery"},
     "networks": GROUND | {"models"},
-    "bench": GROUND | {"studio", "marks", "paint", "memory", "tell", "models", "networks"},
-    "cli": GROUND | {"studio", "marks", "bench", "memory", "gallery", "serve", "sheet", "tasks", "models", "__init__"},
+    "bench": GROUND | {"studio", "marks", "paint", "memory", "tell", "models", "networks", "plan"},
+    "cli": GROUND
+    | {"studio", "marks", "bench", "memory", "gallery", "serve", "sheet", "tasks", "models", "plan", "__init__"},
     "__init__": GROUND | {"studio"},
 }
 

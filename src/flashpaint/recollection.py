@@ -56,7 +56,9 @@ class Recall:
             yield
         except FlashpaintError as error:
             log.warning("memory failed", exc_info=error)
-            self.notes.append(f"memory was no help: {error.message}")
+            note = f"memory was no help: {error.message}"
+            if note not in self.notes:  # several looks fail alike
+                self.notes.append(note)
 
 
 class Recollection:

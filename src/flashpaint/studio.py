@@ -70,7 +70,8 @@ class Studio:
         processor has in hardware (their pictures look alike, not equal). painter: what paints in the model's stead, as
         `open_painter` takes it, with its revision, loras and fast. seer, teller: what sees and what tells instead, as
         `open_seer` and `open_teller` take them; mini's teller reads the codes of mini's clip and goes with no other.
-        memory: the folder of what was painted before, made if need be; None for none.
+        memory: of what was painted before: a folder, made if need be, or the address of a shared one
+        (`postgresql://…?pictures=…`); None for none.
         Raises ModelNotFound, ModelDamaged, OutOfRange, or what `open_memory` does.
         """
         if str(seer) != "mini" and str(teller) == "mini":
@@ -93,7 +94,7 @@ class Studio:
         told = open_teller(teller, folder, threads, (eyes.name, eyes.dim))
         kept = None
         if memory is not None:
-            kept = open_memory(Path(memory), painted.spec.title, eyes.name, folder)
+            kept = open_memory(memory, painted.spec.title, eyes.name, folder)
         return cls(eyes, told, painted, kept)
 
     def paint(self, request: PaintRequest) -> Painting:

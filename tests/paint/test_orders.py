@@ -103,7 +103,7 @@ def finished_plain(painter: LoopPainter) -> float:
 
 def test_a_full_loop_takes_all_or_none(gaussian: GaussianDenoiser) -> None:
     painter = LoopPainter(gaussian, room=2, batch=1)
-    orders = [order_of(PaintRequest("a cat", steps=50), painter.spec, "a cat", k) for k in range(3)]
+    orders = [order_of(PaintRequest("a cat", steps=200), painter.spec, "a cat", k) for k in range(3)]
     with pytest.raises(QueueFull):
         painter.steps(orders)
     painter.close()  # the two that had begun were called off, and leave within a step

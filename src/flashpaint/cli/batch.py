@@ -90,7 +90,7 @@ def batch(
     check_number("callers", callers, 1, 64)
     if not file.is_file():
         raise OutOfRange(f"there is no file {file}: give requests, one JSON object a line", param="file")
-    from flashpaint.memory.opening import memory_folder
+    from flashpaint.memory.opening import memory_address
     from flashpaint.studio import Studio
     from flashpaint.tasks.batch import read, run
 
@@ -102,7 +102,7 @@ def batch(
         fast=fast,
         seer=seer,
         teller=teller,
-        memory=(memory or memory_folder()) if remember else None,
+        memory=(memory or memory_address()) if remember else None,
     )
     console, tally = Console(stderr=True, highlight=False), Tally()
     columns = (

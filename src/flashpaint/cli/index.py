@@ -51,7 +51,7 @@ def index(
         raise OutputUnwritable(f"there is no folder {report.parent}: make it first", param="report")
     from flashpaint.gallery import index as read
     from flashpaint.memory.library import pictures_in
-    from flashpaint.memory.opening import memory_folder
+    from flashpaint.memory.opening import memory_address
     from flashpaint.studio import Studio
 
     studio = Studio.open(
@@ -60,7 +60,7 @@ def index(
         revision=revision,
         seer=seer,
         teller=teller,
-        memory=memory or memory_folder(),
+        memory=memory or memory_address(),
     )
     console = Console(stderr=True, highlight=False)
     found = list(pictures_in(paths))

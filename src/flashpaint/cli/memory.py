@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flashpaint.cli.options import Folder
+from flashpaint.cli.options import MEMORY
 from flashpaint.errors import OutOfRange, OutputExists
 
 if TYPE_CHECKING:
+    from flashpaint.memory.postgres import PostgresStore
     from flashpaint.memory.sqlite import SqliteStore
 
 HELP = """What was painted and indexed here: with it, flashpaint paints only what is left to paint.
@@ -33,48 +34,78 @@ HELP = """What was painted and indexed here: with it, flashpaint paints only wha
 
   flashpaint memory forget 1a2b3c4d5e6f7a8b   one picture; --all for all
 
+  flashpaint memory copy FROM TO           between folders and databases that machines share (docs/scale.md)
+
 It lies in FLASHPAINT_MEMORY, or in ~/.local/share/flashpaint/memory.
 """
 
+Place = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        help="The memory's folder, or postgresql://…?pictures=… of a shared one. [default: FLASHPAINT_MEMORY or "
+        "~/.local/share/flashpaint/memory]",
+        rich_help_panel=MEMORY,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 memory = typer.Typer(help=HELP, rich_markup_mode="rich")
 
 
 @memory.callback(invoke_without_command=True)
-def bare(context: typer.Context, folder: Folder = None, as_json: Json = False) -> None:
-    context.obj = folder
+def bare(context: typer.Context, place: Place = None, as_json: Json = False) -> None:
+    context.obj = place
     if context.invoked_subcommand is None:
         show_statistics(where(context), as_json)
 
 
-def where(context: typer.Context) -> Path:
-    from flashpaint.memory.opening import memory_folder
+def where(context: typer.Context) -> str | Path:
+    from flashpaint.memory.address import is_address
+    from flashpaint.memory.opening import memory_address
 
-    folder: Path | None = context.obj if isinstance(context.obj, Path) else None
-    return folder or memory_folder()
-
-
-def opened(folder: Path) -> SqliteStore:
-    from flashpaint.memory.sqlite import NAME, SqliteStore
-
-    if not (folder / NAME).exists():
-        raise OutOfRange(f"nothing is remembered in {folder} yet: paint something, or run flashpaint index DIR")
-    return SqliteStore(folder)
+    place = context.obj or memory_address()
+    return str(place) if is_address(place) else Path(place)
 
 
-def show_statistics(folder: Path, as_json: bool) -> None:
-    from flashpaint.memory.opening import calibration_of
+def folder_of(context: typer.Context) -> Path:
+    """Raises OutOfRange for a shared memory, which is not looked after so."""
+    place = where(context)
+    if isinstance(place, Path):
+        return place
+    raise OutOfRange(
+        "this is for memories in folders: a shared one is backed up with pg_dump, or `flashpaint memory copy` it to a "
+        "folder first",
+        param="memory",
+    )
+
+
+def opened(place: str | Path) -> SqliteStore | PostgresStore:
+    from flashpaint.memory.opening import open_store
+    from flashpaint.memory.sqlite import NAME
+
+    if isinstance(place, Path) and not (place / NAME).exists():
+        raise OutOfRange(f"nothing is remembered in {place} yet: paint something, or run flashpaint index DIR")
+    return open_store(place)
+
+
+def shown(place: str | Path) -> str:
+    from flashpaint.memory.address import address_of
+
+    return str(place) if isinstance(place, Path) else address_of(place).shown
+
+
+def show_statistics(place: str | Path, as_json: bool) -> None:
+    from flashpaint.memory.opening import calibration_of, memory_folder
     from flashpaint.models.folder import ModelFolder
 
-    store = opened(folder)
-    found = store.statistics()
+    found = opened(place).statistics()
     if as_json:
-        print(json.dumps({"folder": str(folder), **asdict(found)}))
+        print(json.dumps({"folder": shown(place), **asdict(found)}))
         return
     mini = ModelFolder.open("mini", verify=False)
-    table = calibration_of(folder, mini.title, mini.title, mini)
-    print(f"{folder}")
+    table = calibration_of(place if isinstance(place, Path) else memory_folder(), mini.title, mini.title, mini)
+    print(shown(place))
     print(f"  {found.entries:,} pictures, {found.bytes / 1e6:,.1f} MB of {found.budget / 1e9:,.1f} GB")
     print(f"  used again {found.hits:,} times, {found.steps_saved:,} denoising steps saved; {found.evicted:,} evicted")
     rungs = ", ".join(f"from {rung.similarity:.2f} on at noise {rung.noise:.2f}" for rung in table.rungs)
@@ -137,7 +168,7 @@ def verify(
     from flashpaint.memory.verify import verify as check
 
     with Console(stderr=True).status("reading every row and picture"):
-        found = check(where(context), repair)
+        found = check(folder_of(context), repair)
     for line in found.lines():
         print(line)
     if not found.sound:
@@ -155,9 +186,10 @@ def export_all(
 
     if out.exists() and not overwrite:
         raise OutputExists(f"{out} exists: choose another name, or pass --overwrite", param="out")
-    opened(where(context)).close()
+    folder = folder_of(context)
+    opened(folder).close()
     with Console(stderr=True).status("writing"):
-        number = export_memory(where(context), out)
+        number = export_memory(folder, out)
     print(f"{number} pictures in {out}")
 
 
@@ -170,5 +202,32 @@ def import_all(
     from flashpaint.memory.sqlite import SqliteStore
 
     with Console(stderr=True).status("reading"):
-        found = import_memory(archive, SqliteStore(where(context)))
+        found = import_memory(archive, SqliteStore(folder_of(context)))
     print(f"{found.added} added, {found.skipped} here already, {found.damaged} damaged and left out")
+
+
+@memory.command("copy")
+def copy_all(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="A folder, or postgresql://…?pictures=…")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The same; a folder is made if need be.")],
+) -> None:
+    """Copy a memory to another place, with what its uses have earned; what is there already stays as it is.
+
+    One that was stopped goes on when it is called again.
+    """
+    from rich.progress import Progress
+
+    from flashpaint.memory.address import is_address
+    from flashpaint.memory.copying import copy_memory, refuse_same
+    from flashpaint.memory.opening import open_end
+
+    ends = [place if is_address(place) else Path(place).absolute() for place in (source, target)]
+    refuse_same(*map(str, ends))
+    opened(ends[0]).close()
+    whence, whither = map(open_end, ends)
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("copying", total=whence.store.statistics().entries)
+        done = copy_memory(whence, whither, lambda number: bar.advance(task, number))
+    print(f"{done.added} copied, {done.skipped} there already, {done.left} damaged and left out")
+    if done.forgotten:
+        print(f"{done.forgotten} were forgotten again: {shown(ends[1])} has no room; see flashpaint memory budget")

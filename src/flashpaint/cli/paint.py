@@ -139,7 +139,7 @@ def paint(
     console = Console(stderr=True, highlight=False)
     preview = show if show is not None else (sys.stdout.isatty() and not as_json)
     # the engines load only once the request is known to be sound
-    from flashpaint.memory.opening import memory_folder
+    from flashpaint.memory.opening import memory_address
     from flashpaint.studio import Studio
 
     studio = Studio.open(
@@ -151,7 +151,7 @@ def paint(
         fast=fast,
         seer=seer,
         teller=teller,
-        memory=(memory or memory_folder()) if remember and reuse != "off" else None,
+        memory=(memory or memory_address()) if remember and reuse != "off" else None,
     )
     for request, path in zip(wanted, paths, strict=True):
         painting = paint_one(studio, request, console)

@@ -41,12 +41,12 @@ def search(
         marks.check_output(out, overwrite)
     from flashpaint import gallery
     from flashpaint.memory.library import ENDINGS
-    from flashpaint.memory.opening import memory_folder
+    from flashpaint.memory.opening import memory_address
     from flashpaint.studio import Studio
     from flashpaint.tasks.reading import picture_at
 
     wanted = picture_at(Path(asked)) if Path(asked).suffix.lower() in ENDINGS else asked
-    studio = Studio.open(model, seer=seer, teller=teller, memory=memory or memory_folder())
+    studio = Studio.open(model, seer=seer, teller=teller, memory=memory or memory_address())
     near = gallery.search(studio, wanted, number)
     if not near:
         print("nothing is remembered yet that this clip has seen: paint something, or run flashpaint index DIR")

@@ -78,7 +78,7 @@ def serve(
 
     flashpaint serve
     """
-    from flashpaint.memory.opening import memory_folder
+    from flashpaint.memory.opening import memory_address
     from flashpaint.serve.logs import log_to_stderr
     from flashpaint.serve.server import bound, check_reach, server
     from flashpaint.serve.settings import Settings
@@ -112,7 +112,7 @@ def serve(
         fast=fast,
         seer=seer,
         teller=teller,
-        memory=(memory or memory_folder()) if remember else None,
+        memory=(memory or memory_address()) if remember else None,
     )
     log_to_stderr()
     running = server(studio, settings)

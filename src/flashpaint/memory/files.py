@@ -51,6 +51,20 @@ class PictureFiles:
             raise unwritable(error, self.folder) from error
         return name, scratch
 
+    def keep(self, content: bytes, suffix: str) -> str:
+        """Both at once, where nothing needs to happen in between."""
+        name, scratch = self.write(content, suffix)
+        try:
+            self.place(scratch, name)
+        except OSError as error:
+            raise unwritable(error, self.folder) from error
+        finally:
+            scratch.unlink(missing_ok=True)
+        return name
+
+    def drop(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
+
     def place(self, scratch: Path, name: str) -> None:
         """Give what `write` wrote its name, which a power cut does not take away again."""
         scratch.replace(self.path(name))

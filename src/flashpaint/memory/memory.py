@@ -6,7 +6,7 @@ Knows the store, its index and the calibration; knows no clip, language model or
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from flashpaint.memory.calibration import Calibration
 from flashpaint.memory.entry import Entry, Kind, Scope
 from flashpaint.memory.index import Index
-from flashpaint.memory.store import Store
+from flashpaint.memory.store import Neighbours, Store
 
 NEIGHBOURS = 16  # of which one is chosen
 ALIKE = 0.005  # of similarity: neighbours that near to the best are as good, and chance chooses
@@ -47,15 +47,24 @@ class Counts:
 
 
 class Memory:
-    """calibration: for the painter and clip in use. folder: where the index keeps its snapshots, None for nowhere."""
+    """calibration: for the painter and clip in use. folder: where the index keeps its snapshots, None for nowhere.
+    neighbours: of a store that searches itself, in the stead of an index in this process."""
 
-    def __init__(self, store: Store, calibration: Calibration, folder: Path | None = None) -> None:
-        self.store, self.calibration, self.folder = store, calibration, folder
+    def __init__(
+        self,
+        store: Store,
+        calibration: Calibration,
+        folder: Path | None = None,
+        neighbours: Callable[[Scope, Kind], Neighbours] | None = None,
+    ) -> None:
+        self.store, self.calibration, self.folder, self._neighbours = store, calibration, folder, neighbours
         self.counts = Counts()
-        self._indexes: dict[tuple[str, Kind], Index] = {}
+        self._indexes: dict[tuple[str, Kind], Neighbours] = {}
         self._turn = threading.Lock()
 
-    def index(self, scope: Scope, kind: Kind) -> Index:
+    def index(self, scope: Scope, kind: Kind) -> Neighbours:
+        if self._neighbours is not None:
+            return self._neighbours(scope, kind)
         with self._turn:
             name = (scope.digest, kind)
             if name not in self._indexes:

@@ -150,7 +150,7 @@ class SqliteStore:
         return [found[seq] for seq in seqs if seq in found]
 
     def by_key(self, scope: Scope, key: str) -> Entry | None:
-        found = self._entries("WHERE scope = ? AND key = ?", [scope.digest, key])
+        found = self._entries("WHERE scope = ? AND key = ? AND key <> ''", [scope.digest, key])
         return next((entry for entry in found if entry.scope == scope and entry.key == key), None)
 
     def description_of(self, owner: str, teller: str, prompt: str) -> str | None:

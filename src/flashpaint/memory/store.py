@@ -1,15 +1,20 @@
-"""The seam of `memory`: its durable part. Knows no implementation, no index and no model."""
+"""The seam of `memory`: its durable part, its pictures and who is near. Knows no implementation and no model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flashpaint.errors import MemoryBusy
 from flashpaint.memory.entry import Entry, Kind, Scope
+
+
+class MemoryAway(MemoryBusy):
+    """A shared memory does not answer: nothing is known of what was asked."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,43 @@ class Statistics:
     evicted: int
     owners: int
     scopes: int
+
+
+class Pictures(Protocol):
+    """Picture files by content hash: whole under their names or not there at all."""
+
+    @staticmethod
+    def name_of(content: bytes, suffix: str) -> str: ...
+
+    def keep(self, content: bytes, suffix: str) -> str:
+        """Its name, once it is safe under it. Raises OutputUnwritable (DiskFull), and leaves nothing then."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Checked by hash. MemoryDamaged where it is missing or another, PictureUnreadable where it may be there."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove it, if it is there. OSError or OutputUnwritable."""
+        ...
+
+    def names(self) -> Iterator[str]: ...
+
+    def sweep(self) -> int:
+        """Remove what killed processes left half-written; how many there were."""
+        ...
+
+
+class Neighbours(Protocol):
+    """The entries of one kind in one scope, by nearness."""
+
+    def nearest(self, z: NDArray[Any], k: int = 16) -> list[tuple[int, float]]:
+        """(seq, cosine) of at most k entries, nearest first, those of other processes too. z: (dim,) of length 1."""
+        ...
+
+    def forget(self, seq: int) -> None:
+        """It is no longer in the store."""
+        ...
 
 
 class Store(Protocol):
@@ -78,5 +120,9 @@ class Store(Protocol):
         ...
 
     def statistics(self) -> Statistics: ...
+
+    def set_budget(self, budget: int) -> None:
+        """In bytes; what pays least is forgotten until it holds."""
+        ...
 
     def close(self) -> None: ...
