@@ -15,12 +15,16 @@ from flashpaint import __version__
 from flashpaint.cli.batch import batch
 from flashpaint.cli.bench import bench
 from flashpaint.cli.calibrate import calibrate
+from flashpaint.cli.compose import compose
+from flashpaint.cli.driving import driving
 from flashpaint.cli.edit import describe, edit, outpaint, vary
 from flashpaint.cli.index import index
 from flashpaint.cli.keys import keys
 from flashpaint.cli.memory import memory
 from flashpaint.cli.models import models
 from flashpaint.cli.paint import paint
+from flashpaint.cli.panorama import panorama
+from flashpaint.cli.plan import plan
 from flashpaint.cli.search import search
 from flashpaint.cli.serve import serve
 from flashpaint.cli.show import show
@@ -42,6 +46,10 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
 
   flashpaint batch wishes.jsonl --out pictures        thousands, from a file of requests; goes on where it was cut off
 
+  flashpaint panorama "a beach at sunset"             all around, for 360° viewers and headsets
+
+  flashpaint compose "two cats left of a red car"     several things where they belong; driving paints datasets
+
   flashpaint show cat.png                             how a picture was made
 
   flashpaint index ~/Pictures                         your own pictures into memory, to start from and to find
@@ -57,6 +65,8 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
   flashpaint models                                   what is here; add, verify and remove models
 
   flashpaint bench stages                             how fast this machine is
+
+  flashpaint plan mini.json --rate 100000 --target 1  how many machines some traffic needs, and what they cost
 """
 
 app = typer.Typer(
@@ -68,6 +78,9 @@ app.command()(show)
 app.command(no_args_is_help=True)(edit)
 app.command(no_args_is_help=True)(vary)
 app.command(no_args_is_help=True)(outpaint)
+app.command(no_args_is_help=True)(panorama)
+app.command(no_args_is_help=True)(compose)
+app.command(no_args_is_help=True)(driving)
 app.command(no_args_is_help=True)(describe)
 app.command(no_args_is_help=True)(index)
 app.command(no_args_is_help=True)(search)
@@ -77,6 +90,7 @@ app.add_typer(memory, name="memory")
 app.add_typer(models, name="models")
 app.command()(bench)
 app.command()(calibrate)
+app.command(no_args_is_help=True)(plan)
 
 
 def _version(wanted: bool) -> None:

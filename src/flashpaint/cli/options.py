@@ -42,7 +42,8 @@ Folder = Annotated[
     str | None,
     typer.Option(
         "--memory",
-        help="The memory's folder, or postgresql://…?pictures=… of a shared one. [default: FLASHPAINT_MEMORY or ~/.local/share/flashpaint/memory]",
+        help="The memory's folder, or postgresql://…?pictures=… of a shared one. [default: FLASHPAINT_MEMORY or "
+        "~/.local/share/flashpaint/memory]",
         rich_help_panel=MEMORY,
     ),
 ]

@@ -16,7 +16,7 @@ from flashpaint.serve.data_urls import is_json, read_json
 from flashpaint.serve.edits import edits, varied
 from flashpaint.serve.forms import read_form
 from flashpaint.serve.problems import Problem
-from flashpaint.serve.schemas import Answered, Edit, Generation, Variation, several
+from flashpaint.serve.schemas import Answered, Edit, Generation, Variation
 from flashpaint.serve.service import Service
 from flashpaint.serve.settings import MEBI
 from flashpaint.serve.streaming import Telling, spread
@@ -35,8 +35,8 @@ def openai_routes(service: Service) -> APIRouter:
         """Pictures of a prompt."""
         caller = service.caller(request, "generate")
         asked.check_model(service.studio, service.settings)
-        first = PaintRequest(asked.prompt, owner=caller.owner, **asked.fields(service.studio))
-        return await painted(service, caller, request, several(first, asked.n), asked, "image_generation")
+        wanted = await service.aside(generations, service.studio, asked, caller.owner)
+        return await painted(service, caller, request, wanted, asked, "image_generation")
 
     @routes.post("/images/edits", openapi_extra=edit_body())
     async def edit(request: Request) -> Response:

@@ -132,7 +132,10 @@ class Answered(Brush):
 class Generation(Answered):
     """POST /v1/images/generations."""
 
-    prompt: str
+    prompt: str = ""
+    scene: Annotated[dict[str, Any] | str | None, BeforeValidator(unpacked)] = Field(
+        None, description="in the prompt's stead: a scene as docs/scene.schema.json says, or a sentence to make one of"
+    )
     moderation: Literal["low", "auto"] | None = None
     style: Literal["vivid", "natural"] | None = Field(None, description="accepted, for clients that send it")
 

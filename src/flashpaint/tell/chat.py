@@ -52,6 +52,16 @@ class ChatTeller:
         )
         return checked(self.words.decode(said[0, length:], skip_special_tokens=True), prompt, sight.nearness)
 
+    @torch.no_grad()
+    def write(self, messages: list[dict[str, str]], tokens: int) -> str:
+        """The model's whole answer to messages of a caller's own, greedy; at most so many tokens."""
+        text = self._as_chat(messages) if self.words.chat_template else "\n".join(m["content"] for m in messages)
+        own = not self.words.chat_template
+        read = self.words(text, return_tensors="pt", add_special_tokens=own).to(self.model.device)
+        padding = self.words.pad_token_id if self.words.pad_token_id is not None else self.words.eos_token_id
+        said = self.model.generate(**read, max_new_tokens=tokens, do_sample=False, pad_token_id=padding)
+        return str(self.words.decode(said[0, read["input_ids"].shape[1] :], skip_special_tokens=True))
+
     def text_of(self, prompt: str, sight: Sight) -> str:
         """In the model's own chat form, without its thinking aloud; as plain text where it has no such form."""
         if not self.words.chat_template:

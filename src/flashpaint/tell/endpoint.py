@@ -97,11 +97,15 @@ class EndpointTeller:
             self._breaker.worked()
         return said if isinstance(said, str) else ""
 
-    def _answer(self, messages: list[Any]) -> Any:
+    def write(self, messages: list[dict[str, str]], tokens: int) -> str:
+        """The model's whole answer to messages of a caller's own. Raises what the client does."""
+        return self._answer(messages, tokens).choices[0].message.content or ""
+
+    def _answer(self, messages: list[Any], tokens: int = TOKENS) -> Any:
         """Without thinking aloud; an endpoint that takes no such wish is asked again, and from then on, without it."""
         import openai
 
-        settings: dict[str, Any] = {"model": self.model, "messages": messages, "temperature": 0, "max_tokens": TOKENS}
+        settings: dict[str, Any] = {"model": self.model, "messages": messages, "temperature": 0, "max_tokens": tokens}
         try:
             return self._client.chat.completions.create(**settings, extra_body=self._extras)
         except (openai.BadRequestError, openai.UnprocessableEntityError):
