@@ -188,8 +188,11 @@ def test_a_language_model_that_can_writes_the_scene_itself(studio: Studio) -> No
     scene = scene_from(Studio(studio.seer, teller, studio.painter), "a cat beside a car")
     assert scene.things[0].left_of == ("car",)
     assert '"in_front_of"' in teller.asked, "it was shown the schema"
-    with pytest.raises(OutOfRange):
-        scene_from(Studio(studio.seer, Writing("no"), studio.painter), "a cat beside a car")
+
+
+def test_where_it_writes_no_scene_the_words_themselves_tell(studio: Studio) -> None:
+    scene = scene_from(Studio(studio.seer, Writing("no"), studio.painter), "a cat left of a car")
+    assert scene.things[0].left_of == ("car",)
 
 
 def test_the_example_of_the_docs_is_a_scene() -> None:

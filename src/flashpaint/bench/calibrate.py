@@ -190,11 +190,13 @@ def asked_alike(studio: Studio, families: Sequence[Family]) -> list[tuple[float,
 
 
 def fitted(studio: Studio, measured: Measured, loss: float, how: str) -> Calibration:
+    """Half of the loss is for the start, half for what the neighbour itself lost by one: the pairs measure starts from
+    pictures that were painted from noise."""
     return Calibration(
         painter=studio.painter.spec.title,
         seer=studio.seer.name,
         loss=loss,
-        rungs=fit_rungs(measured.samples, loss),
+        rungs=fit_rungs(measured.samples, loss / 2),
         floor=fit_floor(measured.fits),
         told=fit_told(measured.asked, loss),
         how=how,

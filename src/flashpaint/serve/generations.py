@@ -15,7 +15,7 @@ from flashpaint.tasks.sentence import scene_from
 NOT_COMPOSED = ("seed", "describe", "reuse")  # fields that a scene answers itself, or does without
 
 
-def generations(studio: Studio, asked: Generation, owner: str) -> list[PaintRequest]:
+def requested(studio: Studio, asked: Generation, owner: str) -> list[PaintRequest]:
     """One request a picture. The things of a scene are painted now, each picture's own."""
     if asked.scene is None:
         return several(PaintRequest(asked.prompt, owner=owner, **asked.fields(studio)), asked.n)

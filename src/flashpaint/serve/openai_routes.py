@@ -15,6 +15,7 @@ from flashpaint.serve.commission import Commission
 from flashpaint.serve.data_urls import is_json, read_json
 from flashpaint.serve.edits import edits, varied
 from flashpaint.serve.forms import read_form
+from flashpaint.serve.generations import requested
 from flashpaint.serve.problems import Problem
 from flashpaint.serve.schemas import Answered, Edit, Generation, Variation
 from flashpaint.serve.service import Service
@@ -35,7 +36,7 @@ def openai_routes(service: Service) -> APIRouter:
         """Pictures of a prompt."""
         caller = service.caller(request, "generate")
         asked.check_model(service.studio, service.settings)
-        wanted = await service.aside(generations, service.studio, asked, caller.owner)
+        wanted = await service.aside(requested, service.studio, asked, caller.owner)
         return await painted(service, caller, request, wanted, asked, "image_generation")
 
     @routes.post("/images/edits", openapi_extra=edit_body())
