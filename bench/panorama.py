@@ -1,8 +1,7 @@
 """How well mini's panoramas close and what their poles look like, and the seconds that they take.
 
 seam: the mean difference of the first column from the last, over that of neighbours inside. 1 where nobody can tell
-where the picture was cut. "latents" compares with those columns alone where two latents meet, as they do at the border:
-a decoder may leave a step there, all around the picture.
+where the picture was cut.
 pole: in the views straight up and down, how much changes along rings around the pole, over how much changes across.
 1 where the pole is a place like others, more where the columns run together in a star, less where there are rings.
 "plain" is painted with windows that wrap around but know no poles; from the same seeds.
@@ -41,10 +40,9 @@ class WithoutPoles(LoopPainter):
         return found and Tiling(found.rows, found.columns, found.side, (False, True))
 
 
-def seam(picture: Image.Image, every: int = 1) -> float:
-    """every: which columns inside are compared with the border."""
+def seam(picture: Image.Image) -> float:
     pixels = np.asarray(picture, np.float32)
-    steps = np.abs(pixels - np.roll(pixels, 1, axis=1)).mean(axis=(0, 2))[::every]
+    steps = np.abs(pixels - np.roll(pixels, 1, axis=1)).mean(axis=(0, 2))
     return float(steps[0] / steps[1:].mean())
 
 
@@ -76,11 +74,10 @@ def seconds(studio: Studio, request: PaintRequest, times: int = 3) -> float:
     return min(spent)
 
 
-def figures(studio: Studio, requests: list[PaintRequest], grain: int) -> dict[str, float]:
+def figures(studio: Studio, requests: list[PaintRequest]) -> dict[str, float]:
     pictures = [studio.paint(request).picture for request in requests]
     return {
         "seam": statistics.fmean(seam(picture) for picture in pictures),
-        "seam, latents": statistics.fmean(seam(picture, grain) for picture in pictures),
         "pole": statistics.fmean(map(poles, pictures)),
     }
 
@@ -96,10 +93,10 @@ def main() -> None:
     plain = Studio(studio.seer, studio.teller, WithoutPoles(denoiser))
     requests = [panorama(PLACES[k % len(PLACES)], asked.width, seed=k) for k in range(asked.number)]
     found: dict[str, dict[str, float]] = {}
-    print(f"{asked.number} panoramas, {asked.width} wide\n         seam  seam, latents  pole", flush=True)
+    print(f"{asked.number} panoramas, {asked.width} wide\n         seam   pole", flush=True)
     for name, painted_by in (("sphere", studio), ("plain", plain)):
-        row = found[name] = figures(painted_by, requests, denoiser.spec.downscale)
-        print(f"{name:7} {row['seam']:5.3f} {row['seam, latents']:14.3f} {row['pole']:5.3f}", flush=True)
+        row = found[name] = figures(painted_by, requests)
+        print(f"{name:7} {row['seam']:5.3f}  {row['pole']:5.3f}", flush=True)
     studio.paint(coarse("a forest", seed=1))
     found["seconds"] = {}
     for width in WIDTHS:

@@ -74,11 +74,10 @@ def finish(denoiser: Any, *trajectories: Trajectory, batch: int = 8) -> list[np.
     return [t.latents for t in trajectories]
 
 
-def border_ratio(picture: Image.Image, axis: int, grain: int = 16) -> float:
-    """The mean gradient across the border that wraps around, over the mean inside where latents meet too: there mini's
-    decoder leaves more than elsewhere."""
+def border_ratio(picture: Image.Image, axis: int) -> float:
+    """The mean gradient across the border that wraps around, over the mean inside."""
     pixels = np.asarray(picture, np.float32)
-    steps = np.abs(pixels - np.roll(pixels, 1, axis)).mean(axis=(1 - axis, 2))[::grain]
+    steps = np.abs(pixels - np.roll(pixels, 1, axis)).mean(axis=(1 - axis, 2))
     return float(steps[0] / steps[1:].mean())
 
 

@@ -164,9 +164,9 @@ class Tiling:
         """The picture of latents (1, channels, rows, columns), decoded in windows: a decoder of one size serves any,
         and what wraps around in latents does so in pixels."""
         picture = self.mosaic(decode, latents).picture()
-        # decoders leave a faint step between latents: where the picture's borders meet is put into the middle of one
-        half = picture.width // self.columns // 2
-        return ImageChops.offset(picture, half * self.wraps[1], half * self.wraps[0])
+        # decoders leave faint steps between latents, their halves and quarters: the picture's borders meet beside these
+        aside = 3 * (picture.width // self.columns) // 8
+        return ImageChops.offset(picture, aside * self.wraps[1], aside * self.wraps[0])
 
     def mosaic(self, decode: Decode, latents: Array) -> Mosaic:
         """Of the tiles, each with the say that it has in the latents."""
