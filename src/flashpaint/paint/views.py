@@ -163,10 +163,13 @@ class Tiling:
     def decoded(self, decode: Decode, latents: Array) -> Image.Image:
         """The picture of latents (1, channels, rows, columns), decoded in windows: a decoder of one size serves any,
         and what wraps around in latents does so in pixels."""
-        picture = self.mosaic(decode, latents).picture()
-        # decoders leave faint steps between latents, their halves and quarters: the picture's borders meet beside these
-        aside = 3 * (picture.width // self.columns) // 8
-        return ImageChops.offset(picture, aside * self.wraps[1], aside * self.wraps[0])
+        return self.aside(self.mosaic(decode, latents).picture(), 1)
+
+    def aside(self, picture: Image.Image, way: int) -> Image.Image:
+        """Turned a little around the axes that wrap; way: 1 or -1, back. Decoders leave faint steps between latents,
+        their halves and quarters: so the picture's borders meet beside these."""
+        pixels = way * (3 * (picture.width // self.columns) // 8)
+        return ImageChops.offset(picture, pixels * self.wraps[1], pixels * self.wraps[0])
 
     def mosaic(self, decode: Decode, latents: Array) -> Mosaic:
         """Of the tiles, each with the say that it has in the latents."""
@@ -182,7 +185,7 @@ class Tiling:
 
     def encoded(self, encode: Encode, picture: Image.Image) -> Array:
         """Latents (1, channels, rows, columns) of a picture of the grid's size, encoded in windows."""
-        pixels, scale = np.asarray(picture), picture.width // self.columns
+        pixels, scale = np.asarray(self.aside(picture, -1)), picture.width // self.columns
         plain = Tiling(self.rows, self.columns, self.side, self.wraps)
         seen = []
         for tile in plain.tiles():
