@@ -26,6 +26,7 @@ from flashpaint.networks.clip import CONTEXT, DIM, SIDE
 from flashpaint.networks.unet import GUIDANCE_INTERVAL, GUIDANCE_SCALE, CleanEstimate
 from training.autoencoder import open_autoencoder
 from training.clip import open_clip
+from training.decoder import open_decoder
 from training.denoiser import SHIFT, SIDE_LATENTS, open_denoiser, open_student
 from training.judge import WHOLE, open_judge
 from training.run import Stage, load
@@ -142,11 +143,17 @@ def write_graphs(stage: Stage, folder: Path) -> None:
     clip, _ = open_clip(stage)
     tokens = torch.zeros(2, CONTEXT, dtype=torch.long)
     tokens[:, :5] = 300
-    latents = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS)
     pictures = torch.rand(2, 3, SIDE_LATENTS * DOWNSCALE, SIDE_LATENTS * DOWNSCALE)
     write_graph(clip.text, {"tokens": tokens}, ["states", "pooled"], folder / "clip_text.onnx")
     write_graph(clip.picture, {"pictures": torch.rand(2, 3, SIDE, SIDE)}, ["pooled"], folder / "clip_picture.onnx")
     write_graph(Encode(autoencoder), {"pictures": pictures}, ["latents"], folder / "encoder.onnx")
+    write_decoder(stage, folder)
+
+
+def write_decoder(stage: Stage, folder: Path) -> None:
+    """The one that was trained on by itself, if there is one."""
+    autoencoder = (open_decoder(stage) or open_autoencoder(stage)).to(memory_format=torch.contiguous_format)
+    latents = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS)
     write_graph(Decode(autoencoder), {"latents": latents}, ["pictures"], folder / "decoder.onnx")
 
 
@@ -222,13 +229,13 @@ def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
     scores = stage.of("evaluate") / "scores.json"
     minutes = {
         name: round(torch.load(stage.of(name) / "checkpoint.pt", weights_only=True)["spent"], 1)
-        for name in ("clip", "autoencoder", "denoiser", "distill", "teller", "judge")
+        for name in ("clip", "autoencoder", "decoder", "denoiser", "distill", "teller", "judge")
         if (stage.of(name) / "checkpoint.pt").exists()
     }
     manifest = {
         "format": 1,
         "name": "mini",
-        "version": "0.3",
+        "version": "0.4",
         "licence": "Apache-2.0; drawings that it learned from: NOTICE",
         "training": {
             "commit": commit() if trained else before["training"]["commit"],
@@ -253,11 +260,11 @@ def commit() -> str:
 
 
 def main() -> None:
-    only = {a for a in sys.argv if a in ("--manifest", "--judge", "--facts", "--denoiser")}
+    only = {a for a in sys.argv if a in ("--manifest", "--judge", "--facts", "--decoder", "--denoiser")}
     sys.argv = [a for a in sys.argv if a not in only]
     stage = Stage.from_arguments(
         "export",
-        f"{__doc__} --manifest: only that, with the newest scores. --judge, --facts, --denoiser: only these.",
+        f"{__doc__} --manifest, --judge, --facts, --decoder, --denoiser: these alone, and the manifest.",
         minutes=5,
     )
     folder = stage.folder / "mini" if stage.small else MINI
@@ -266,6 +273,8 @@ def main() -> None:
         write_judge(stage, folder)
     if "--facts" in only:
         write_facts(stage, folder)
+    if "--decoder" in only:
+        write_decoder(stage, folder)
     if "--denoiser" in only:
         write_denoiser(stage, folder)
     if not only:
