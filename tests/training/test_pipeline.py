@@ -24,6 +24,7 @@ STAGES = [
     "distill",
     "teller",
     "judge",
+    "decoder",
     "export",
     "evaluate",
 ]
@@ -52,7 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_stage_runs_and_leaves_what_the_next_one_needs(runs: Path) -> None:
-    for stage in ("autoencoder", "clip", "denoiser", "distill", "teller", "judge"):
+    for stage in ("autoencoder", "clip", "denoiser", "decoder", "distill", "teller", "judge"):
         assert (runs / stage / "checkpoint.pt").exists()
     for sheet in ("sprites/fluent-flat.png", "scenes/scenes.png", "autoencoder/pairs.png", "denoiser/gallery.png"):
         assert (runs / sheet).stat().st_size > 1000
@@ -86,7 +87,7 @@ def test_an_encoder_restored_from_its_graph_makes_the_same_latents(runs: Path) -
     coded = {**weights_of(mini / "encoder.onnx", "model."), **weights_of(mini / "decoder.onnx", "model.")}
     restored, trained = Autoencoder(32).eval(), Autoencoder(32).eval()
     restored.load_state_dict(filled(restored, coded))
-    trained.load_state_dict((load(runs / "autoencoder") or {})["model"])
+    trained.load_state_dict((load(runs / "decoder") or {})["model"])
     pictures = torch.rand(2, 3, 256, 256)
     assert torch.allclose(restored.encode(pictures), trained.encode(pictures), atol=2e-2)
     latents = torch.randn(2, 16, 16, 16)
