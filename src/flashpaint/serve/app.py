@@ -20,6 +20,7 @@ from flashpaint.serve.live import live_routes
 from flashpaint.serve.openai_routes import openai_routes
 from flashpaint.serve.own_routes import health_routes, own_routes
 from flashpaint.serve.page_routes import page_routes
+from flashpaint.serve.scene_routes import scene_routes
 from flashpaint.serve.service import Service
 
 ALLOWED = ["authorization", "content-type", "x-deadline-ms", "x-request-id"]
@@ -49,6 +50,7 @@ def build(service: Service) -> ASGIApp:
         job_routes(service, Jobs(service)),
         memory_routes(service, history),
         own_routes(service, history),
+        scene_routes(service),
         live_routes(service),
         health_routes(service),
         page_routes(),

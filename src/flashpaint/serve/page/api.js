@@ -1,7 +1,7 @@
 // The server's routes, over HTTP. Knows no element; every failure is a Refusal, in the server's own words.
 
 import { key } from "./settings.js";
-import { parsed } from "./wire.js";
+import { parsed, written } from "./wire.js";
 
 export class Refusal extends Error {
   constructor(message, { code = null, param = null, status = 0, retry = null } = {}) {
@@ -14,11 +14,13 @@ export function refusalOf(error, status = 0, retry = null) {
   return new Refusal(error?.message || "", { code: error?.code, param: error?.param, status, retry });
 }
 
-async function call(path, { method = "GET", form, signal } = {}) {
+async function call(path, { method = "GET", form, data, signal } = {}) {
   const headers = key.get() ? { authorization: `Bearer ${key.get()}` } : {};
+  if (data) headers["content-type"] = "application/json";
+  const body = data ? written(data) : form;
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: form, signal, cache: "no-store", credentials: "omit" });
+    answer = await fetch(path, { method, headers, body, signal, cache: "no-store", credentials: "omit" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal("", { code: "unreachable" });
@@ -43,6 +45,9 @@ export function describe(blob) {
   return json("/api/describe", { method: "POST", form: formOf({}, { image: blob }) });
 }
 
+/** What a sentence shows: {scene, boxes: [{thing, name, box}]}. */
+export const plan = (scene) => json("/api/scene/plan", { method: "POST", data: { scene } });
+
 /** A signed url's picture, as it lies on the server, to the byte. */
 export async function picture(url) {
   return (await call(local(url))).blob();
@@ -63,10 +68,11 @@ function formOf(fields, files) {
   return form;
 }
 
-/** An edit or a variation, as it comes about: {kind: "progress" | "preview" | "final", …}. */
+/** An edit, a variation or, without files, a scene, as it comes about: {kind: "progress" | "preview" | "final", …}. */
 export async function* paintedFrom(route, fields, files, signal) {
-  const form = formOf({ ...fields, stream: true, partial_images: 3 }, files);
-  const answer = await call(`/v1/images/${route}`, { method: "POST", form, signal });
+  const asked = { ...fields, stream: true, partial_images: 3 };
+  const body = files ? { form: formOf(asked, files) } : { data: asked };
+  const answer = await call(`/v1/images/${route}`, { method: "POST", ...body, signal });
   let ended = false;
   for await (const block of blocks(answer.body)) {
     const comment = /^: (\S+) (\d+)\/(\d+)$/m.exec(block);

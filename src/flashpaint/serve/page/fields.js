@@ -63,6 +63,16 @@ function lockSeed(on) {
   saySeed();
 }
 
+/** Keep the seed of the picture that is there, where none is kept; whether it was free. */
+export function holdSeed() {
+  if (seedLocked() || $("seed").disabled) return false;
+  if ($("seed").value.trim()) lockSeed(true);
+  else rollSeed();
+  return true;
+}
+
+export const freeSeed = () => lockSeed(false);
+
 function rollSeed() {
   $("seed").value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
   lockSeed(true);

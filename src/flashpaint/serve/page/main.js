@@ -12,6 +12,7 @@ import { sayLink } from "./link.js";
 import { aloud, dismiss, note, refuse, refusing, sayNotices } from "./notices.js";
 import { edit, inFrame, live, look, paint, stop, typed, vary } from "./painting.js";
 import * as reuse from "./reuse.js";
+import * as scene from "./scene.js";
 import { settings } from "./settings.js";
 import * as shortcuts from "./shortcuts.js";
 import * as source from "./source.js";
@@ -30,14 +31,15 @@ function setPrompt(text) {
   fitted(prompt);
 }
 
-/** From a picture, nothing is painted before one says so. */
+/** From a picture or over boxes, nothing is painted before one says so. */
 function changed() {
   setPrompt(prompt.value);
-  if (!source.source()) typed();
+  if (!source.source() && !scene.composing()) typed();
 }
 
 function submit() {
-  if (source.source()) edit();
+  if (scene.composing()) scene.open();
+  else if (source.source()) edit();
   else paint();
 }
 
@@ -90,6 +92,7 @@ function sayExamples() {
 source.onChange(() => {
   sayPrompt();
   if (source.source()) {
+    scene.close();
     stop();
     prompt.focus();
   } else if (inFrame()) look(inFrame());
@@ -120,6 +123,7 @@ $("edit").addEventListener("click", () => inFrame() && source.take(inFrame().blo
 async function open(row) {
   try {
     const blob = await history.blobOf(row);
+    scene.close();
     stop();
     source.letGo();
     compare.close();
@@ -199,6 +203,7 @@ function back() {
   if (compare.comparing()) compare.close();
   else if (marked) unmark();
   else if (stop()) aloud("stopped");
+  else if (scene.composing()) scene.close();
   else if (source.isBrushing()) source.brushing(false);
   else if (source.source()) source.letGo();
   else dismiss();
@@ -234,13 +239,14 @@ function sayAnew() {
   sayNotices();
   fields.sayFields();
   source.saySource();
+  scene.sayScene();
   reuse.sayReuse();
   spark.draw();
   history.draw();
 }
 
 dress(sayAnew);
-fields.begin(() => source.source() || typed());
+fields.begin(() => (scene.composing() ? scene.soon() : source.source() || typed()));
 history.begin({ onOpen: open, onCompare: mark });
 reuse.lookUp(history.find);
 setPrompt(settings.get("prompt"));

@@ -21,7 +21,7 @@ const TYPED_MS = 60; // between two letters of one who types fast
 export const live = new Live();
 
 let shown = null; // the finished picture in the frame: {blob, prompt, description, seed, …}
-let asking = null; // what is being painted: {prompt, began, edited}
+let asking = null; // what is being painted: {prompt, began, edited}; edited: "scene" where its boxes may move on
 let editing = null; // the AbortController of an edit
 let retrying = 0;
 
@@ -102,7 +102,7 @@ async function finished({ blob, revised_prompt: description, ...facts }) {
   await look({ ...facts, blob, prompt, description, edited });
   sayPainted({ ms: Math.round(ms), description });
   // what came from a neighbour or of an edit is not remembered by the server: here it is, for this visit
-  if (edited) history.keep(shown);
+  if (edited === true) history.keep(shown);
   else if (facts.reuse?.remembered || facts.reuse?.kind === "identical") history.refreshSoon();
   else keepSoon(shown);
 }
@@ -168,11 +168,16 @@ export async function vary() {
   await paintFrom("variations", wanted, { image: source.source().blob });
 }
 
-async function paintFrom(route, wanted, files) {
+/** The things of a scene, each where its box is. said: the scene in words. */
+export async function compose(scene, wanted, said) {
+  await paintFrom("generations", { ...wanted, scene }, null, { said, edited: "scene" });
+}
+
+async function paintFrom(route, wanted, files, { said = wanted.prompt ?? say("vary"), edited = true } = {}) {
   stop();
   live.cancel();
   const mine = (editing = new AbortController());
-  begun(wanted.prompt ?? say("vary"), true);
+  begun(said, edited);
   try {
     for await (const { kind, ...facts } of api.paintedFrom(route, wanted, files, mine.signal)) {
       if (editing !== mine) return;

@@ -21,6 +21,7 @@ const SHOWN = [
   [["H"], "key_search"],
   [["M"], "key_more"],
   [["←", "→", "Enter", "C", "D", "Del"], "key_strip"],
+  [["Tab", "←", "→", "Shift", "Enter", "Del"], "key_boxes"],
   [["?"], "key_sheet"],
 ];
 

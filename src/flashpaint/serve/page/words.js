@@ -3,7 +3,7 @@
 import { settings } from "./settings.js";
 import { TEXTS } from "./texts.js";
 
-export { EXAMPLES, STYLES } from "./texts.js";
+export { COLOURS, EXAMPLES, STYLES } from "./texts.js";
 
 export function language() {
   const chosen = settings.get("language");
