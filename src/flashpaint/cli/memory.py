@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flashpaint.cli.options import MEMORY
+from flashpaint.cli.options import Folder
 from flashpaint.errors import OutOfRange, OutputExists
 
 if TYPE_CHECKING:
@@ -39,22 +39,13 @@ HELP = """What was painted and indexed here: with it, flashpaint paints only wha
 It lies in FLASHPAINT_MEMORY, or in ~/.local/share/flashpaint/memory.
 """
 
-Place = Annotated[
-    str | None,
-    typer.Option(
-        "--memory",
-        help="The memory's folder, or postgresql://…?pictures=… of a shared one. [default: FLASHPAINT_MEMORY or "
-        "~/.local/share/flashpaint/memory]",
-        rich_help_panel=MEMORY,
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 memory = typer.Typer(help=HELP, rich_markup_mode="rich")
 
 
 @memory.callback(invoke_without_command=True)
-def bare(context: typer.Context, place: Place = None, as_json: Json = False) -> None:
+def bare(context: typer.Context, place: Folder = None, as_json: Json = False) -> None:
     context.obj = place
     if context.invoked_subcommand is None:
         show_statistics(where(context), as_json)
