@@ -17,6 +17,7 @@ pytest.importorskip("openai", reason="the extra: pip install -e '.[remote]'")
 from flashpaint import PaintRequest, Studio
 from flashpaint.errors import OutOfRange
 from flashpaint.tell.endpoint import EndpointTeller, key_for
+from flashpaint.tasks.sentence import scene_from
 from flashpaint.tell.teller import Sight
 
 SIGHT = Sight(np.zeros(4, np.float32), ("a cat on the moon",), ("cat", "space"))
@@ -163,6 +164,16 @@ def test_painting_goes_on_when_the_endpoint_is_down() -> None:
     painting = studio.paint(PaintRequest("a cat in space", seed=1, steps=1))
     assert painting.description == "a cat in space"
     assert any("127.0.0.1:9" in note for note in painting.notes)
+
+
+def test_it_writes_a_scene_over_the_wire_and_where_it_is_down_the_words_themselves_tell(server: Server) -> None:
+    eyes = Studio.open()
+    scene = {"things": [{"name": "cat", "left_of": "car"}, {"name": "car", "colour": "red"}]}
+    server.answers = [f"Here it is: {json.dumps(scene)}", 500]
+    studio = Studio(eyes.seer, EndpointTeller(server.url, "tiny", retries=0), eyes.painter)
+    assert scene_from(studio, "a cat beside a red car").things[0].left_of == ("car",)
+    assert "in_front_of" in server.asked[0]["messages"][0]["content"], "it was shown the schema"
+    assert [thing.name for thing in scene_from(studio, "a dog left of a bus").things] == ["dog", "bus"]
 
 
 def test_an_address_without_a_model_is_refused() -> None:

@@ -149,6 +149,17 @@ def test_a_chat_form_without_a_system_reads_the_instruction_in_the_users_turn(tm
     assert teller.text_of("a cat", SIGHT).startswith("[user]You write")
 
 
+def test_a_chat_model_writes_in_a_callers_own_form_and_no_more_than_asked_for(tmp_path: Path) -> None:
+    teller = ChatTeller(save("qwen", tmp_path / "qwen"))
+    messages = [{"role": "system", "content": "Write a scene."}, {"role": "user", "content": "a cat"}]
+    for form in (None, "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]"):
+        teller.words.chat_template = form
+        said = teller.write(messages, 5)
+        assert len(teller.words(said)["input_ids"]) <= 10
+        assert teller.write(messages, 5) == said, "greedy: the same each time"
+        assert "Write a scene." not in said
+
+
 def test_a_request_longer_than_the_model_reads_is_not_told(tmp_path: Path) -> None:
     teller = ChatTeller(save("qwen", tmp_path / "qwen"))
     teller.positions = 200
