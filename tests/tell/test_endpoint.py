@@ -16,8 +16,8 @@ pytest.importorskip("openai", reason="the extra: pip install -e '.[remote]'")
 
 from flashpaint import PaintRequest, Studio
 from flashpaint.errors import OutOfRange
-from flashpaint.tell.endpoint import EndpointTeller, key_for
 from flashpaint.tasks.sentence import scene_from
+from flashpaint.tell.endpoint import EndpointTeller, key_for
 from flashpaint.tell.teller import Sight
 
 SIGHT = Sight(np.zeros(4, np.float32), ("a cat on the moon",), ("cat", "space"))
