@@ -18,6 +18,8 @@ NOT_COMPOSED = ("seed", "describe", "reuse")  # fields that a scene answers itse
 def requested(studio: Studio, asked: Generation, owner: str) -> list[PaintRequest]:
     """One request a picture. The things of a scene are painted now, each picture's own."""
     if asked.scene is None:
+        if "prompt" not in asked.model_fields_set:
+            raise refused("prompt is missing: say what to paint", "prompt", "missing_required_parameter")
         return several(PaintRequest(asked.prompt, owner=owner, **asked.fields(studio)), asked.n)
     if asked.prompt:
         raise refused("a scene stands in the prompt's stead: leave out one of the two", "scene")
