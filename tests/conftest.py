@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ def studio() -> Studio:
 def model_copy(tmp_path: Path) -> Path:
     """A copy of mini that a test may damage."""
     return Path(shutil.copytree(EMBEDDED["mini"], tmp_path / "mini"))
+
+
+def heed_interrupts() -> None:
+    """What a shell starts in the background inherits that Ctrl-C is ignored, and so would what a test starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class GaussianDenoiser:

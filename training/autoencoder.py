@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,19 +58,13 @@ def build(stage: Stage) -> Autoencoder:
     return Autoencoder(32 if stage.small else 96).to(memory_format=torch.channels_last)
 
 
-def trained(folder: Path) -> dict[str, Tensor]:
-    """The weights that a stage has reached."""
-    state = load(folder)
+def open_autoencoder(stage: Stage, of: str = "autoencoder") -> Autoencoder:
+    """The autoencoder that a stage of this run has trained, for those after it."""
+    state = load(stage.of(of))
     if state is None:
         raise SystemExit("train the autoencoder first: python -m training.autoencoder")
-    weights: dict[str, Tensor] = state["model"]
-    return weights
-
-
-def open_autoencoder(stage: Stage) -> Autoencoder:
-    """The trained autoencoder of this run, for the stages after it."""
     model = build(stage)
-    model.load_state_dict(trained(stage.of("autoencoder")))
+    model.load_state_dict(state["model"])
     return model.eval()
 
 

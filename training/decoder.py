@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from flashpaint.networks.autoencoder import Autoencoder
-from training.autoencoder import NOISE, build, crops, difference, held_out_scenes, report, trained
+from training.autoencoder import NOISE, crops, difference, held_out_scenes, open_autoencoder, report
 from training.judge import open_judge
 from training.optimiser import Optimiser
 from training.run import Stage, take_up
@@ -42,8 +42,7 @@ class Sight(nn.Module):
 def main() -> None:
     stage = Stage.from_arguments("decoder", __doc__, minutes=120)
     torch.set_num_threads(stage.threads)
-    painter, model = Painter(stage.runs, extra=0.2), build(stage)
-    model.load_state_dict(trained(stage.of("autoencoder")))
+    painter, model = Painter(stage.runs, extra=0.2), open_autoencoder(stage)
     model.encoder.requires_grad_(False)
     sight = Sight(open_judge(stage).trunk).to(memory_format=torch.channels_last)
     optimiser = Optimiser(model.decoder, edges=("0.", "12."))
@@ -73,11 +72,7 @@ def main() -> None:
 
 def open_decoder(stage: Stage) -> Autoencoder | None:
     """The autoencoder with this stage's decoder, where it has run."""
-    if not (stage.of("decoder") / "checkpoint.pt").exists():
-        return None
-    model = build(stage)
-    model.load_state_dict(trained(stage.of("decoder")))
-    return model.eval()
+    return open_autoencoder(stage, "decoder") if (stage.of("decoder") / "checkpoint.pt").exists() else None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from PIL import Image
 
 from flashpaint.cli.paint import slug
 from flashpaint.cli.terminal import half_blocks, iterm, kitty
+from tests.conftest import heed_interrupts
 
 
 def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -124,11 +125,6 @@ def test_help_teaches_by_example(tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert 'flashpaint paint "a cat in space"' in done.stdout
     assert run("--version", cwd=tmp_path).stdout.startswith("flashpaint 0.")
-
-
-def heed_interrupts() -> None:
-    """What a shell starts in the background inherits that Ctrl-C is ignored, and so would what a test starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_ctrl_c_ends_quietly_and_leaves_nothing_half_written(tmp_path: Path) -> None:

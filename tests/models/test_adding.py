@@ -21,6 +21,7 @@ from flashpaint import FlashpaintError, PaintRequest, Studio
 from flashpaint.errors import DiskFull, ModelDamaged, ModelNotFound, RequestInvalid
 from flashpaint.models import adding, registry
 from flashpaint.models.adding import add, add_folder, find_model
+from tests.conftest import heed_interrupts
 from tests.models.hub_server import Hub, serving
 
 MB = 2**20
@@ -93,7 +94,7 @@ def cli(*arguments: str, wait: bool = True, **variables: str) -> subprocess.Pope
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "COLUMNS": "200", **variables},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+        preexec_fn=heed_interrupts,
     )
     if wait:
         process.wait(120)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from flashpaint.errors import OutOfRange
 from flashpaint.plan.profile import Profile, read_profile
+from tests.conftest import heed_interrupts
 
 MINI = {
     "title": "mini [by hand]",
@@ -94,15 +95,10 @@ def test_what_cannot_be_is_refused_with_what_to_do(
     assert "Traceback" not in done.stderr
 
 
-def interruptible() -> None:
-    """A job that a shell started in the background ignores SIGINT, and so would its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_an_interrupted_plan_leaves_nothing(profile: Path, tmp_path: Path) -> None:
     arguments = ["mini.json", "--rate", "1000000", "--replicas", "14", "--json", "plan.json", "--plot", "plan.png"]
     with subprocess.Popen(
-        command(*arguments), cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
+        command(*arguments), cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     ) as process:
         time.sleep(6)
         process.send_signal(signal.SIGINT)

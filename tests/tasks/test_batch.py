@@ -19,6 +19,7 @@ from flashpaint import Studio
 from flashpaint.errors import DiskFull, MemoryBusy, OutOfRange
 from flashpaint.tasks import batch
 from flashpaint.tasks.batch import Done, Wanted, read, run
+from tests.conftest import heed_interrupts
 
 
 def written(path: Path, lines: Sequence[Any]) -> Path:
@@ -159,16 +160,11 @@ def command(file: Path, out: Path) -> list[str]:
     return [sys.executable, "-m", "flashpaint.cli", "batch", str(file), "--out", str(out), "--seed", "1"]
 
 
-def interruptible() -> None:
-    """A job that a shell started in the background ignores SIGINT, and so would its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_killed_goes_on_without_a_loss_or_a_double(tmp_path: Path, signal_: int) -> None:
     out = tmp_path / "out"
     file = written(tmp_path / "wishes.jsonl", [{"prompt": f"{k} cats", "steps": 2} for k in range(60)])
-    going = subprocess.Popen(command(file, out), stderr=subprocess.PIPE, preexec_fn=interruptible)
+    going = subprocess.Popen(command(file, out), stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and len(list(out.glob("0*.png"))) < 6:
         time.sleep(0.02)
