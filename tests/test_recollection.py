@@ -129,6 +129,17 @@ def test_what_shows_something_new_is_remembered(remembering: Studio) -> None:
     assert paint(remembering, "a dog in space", seed=4).reuse.kind == "none", "a seed asks for the picture from noise"
 
 
+def test_only_what_was_painted_from_noise_is_started_from(remembering: Studio) -> None:
+    cat = paint(remembering, "a cat in space")
+    kindred, root, near = (paint(remembering, "a dog in space") for _ in range(3))
+    assert (kindred.reuse.kind, kindred.reuse.neighbour) == ("near", cat.reuse.remembered)
+    assert root.reuse.kind == "none", "its nearest had started from a cat"
+    assert (near.reuse.kind, near.reuse.neighbour) == ("near", root.reuse.remembered)
+    assert remembering.memory is not None
+    lend = {entry.id: entry.latents is not None for entry in remembering.memory.store.entries("")}
+    assert lend == {cat.reuse.remembered: True, kindred.reuse.remembered: False, root.reuse.remembered: True}
+
+
 def test_owners_never_start_from_one_another(remembering: Studio) -> None:
     asked = {"seed": 3, "reuse": "auto"}
     paint(remembering, "a cat in space", owner="ann", **asked)

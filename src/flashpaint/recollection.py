@@ -148,8 +148,8 @@ class Recollection:
     ) -> str:
         """Remember a picture that shows something new; its id, "" where it was not kept.
 
-        One that started from a neighbour as near as any is not: it adds little that the neighbour is not, and the next
-        would start from its faults.
+        One that started from a neighbour as near as any is not: it adds little that the neighbour is not. One that
+        started from a lesser neighbour is, but lends no latents: the next would start from its faults.
         """
         if recall.mode == "off" or recall.z is None or recall.seen is None:
             return ""
@@ -161,7 +161,7 @@ class Recollection:
             prompt=painting.request.prompt,
             description=painting.description,
             features={kind: row.astype(np.float16) for kind, row in features.items()},
-            latents=latents,
+            latents=None if order.skipped else latents,
             key="" if order.skipped else recall.key,
             teller=self.teller if painting.request.describe else "",
             seed=painting.seed,

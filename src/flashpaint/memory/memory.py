@@ -84,19 +84,23 @@ class Memory:
         return None
 
     def match(self, scope: Scope, seen: NDArray[np.float32], seed: int) -> Match | None:
-        """A neighbour of the description's features (dim,) that is near enough to start from; of those that are about
-        as near, and whose pictures show the description where some do, the seed chooses. None where there is none, or
-        where it is time for another picture of this."""
-        found = [(e, near) for e, near in self.nearest(scope, "description", seen) if e.latents is not None]
-        best = max((near for _, near in found), default=-1.0)
-        noise = self.calibration.start(best)
-        if noise >= 1:
+        """A neighbour of the description's features (dim,) to start from, chosen by the seed from the better half of
+        those that are about as near: those in whose pictures clip sees the description best. None where none is near
+        enough, where it is time for another picture of this, or where all pictures of this had started from others,
+        which lend nothing: painted from noise once, it can be started from ever after."""
+        found = self.nearest(scope, "description", seen)
+        lending = [(entry, near) for entry, near in found if entry.latents is not None]
+        if not lending:
             return None
-        alike = [(e, near) for e, near in found if near >= best - ALIKE and self.calibration.start(near) == noise]
+        best = lending[0][1]
+        noise = self.calibration.start(best)
+        if noise >= 1 or noise > self.calibration.deepest >= self.calibration.start(found[0][1]):
+            return None
+        alike = [(e, near) for e, near in lending if near >= best - ALIKE and self.calibration.start(near) == noise]
         if len(alike) < VARIETY and sum(e.hits for e, _ in alike) >= USES * len(alike):
             return None
-        shown = [(e, near) for e, near in alike if self.fits(seen, e.features["picture"].astype(np.float32))] or alike
-        return Match(*shown[seed % len(shown)], noise)
+        alike.sort(key=lambda pair: -float(seen @ pair[0].features["picture"].astype(np.float32)))
+        return Match(*alike[seed % ((len(alike) + 1) // 2)], noise)
 
     def nearest(self, scope: Scope, kind: Kind, z: NDArray[Any], number: int = NEIGHBOURS) -> list[tuple[Entry, float]]:
         """(entry, cosine), nearest first; what the store no longer holds is forgotten on the way."""
