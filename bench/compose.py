@@ -27,14 +27,14 @@ from typing import Any
 
 from flashpaint import PaintRequest, Studio
 from flashpaint.bench.judge import Judge, Trial, all_present
+from flashpaint.composition.scene import Scene, Thing
+from flashpaint.composition.sentence import parsed
+from flashpaint.composition.wording import phrase
 from flashpaint.models.folder import ModelFolder
 from flashpaint.sheet import contact_sheet
 from flashpaint.tasks.compose import Composed, compose_many
 from flashpaint.tasks.driving import Sweep, drives, painted
-from flashpaint.tasks.scene import Scene, Thing
-from flashpaint.tasks.sentence import parsed
 from flashpaint.tasks.truth import FOUND, crop, scores
-from flashpaint.tasks.wording import phrase, told_by
 
 WORDS = re.compile(r"(.+?) (?:to the )?(left of|above) (.+?)(?: on an? (\w+) background)?(?:, (.+))?")
 
@@ -106,7 +106,7 @@ def sentences(bench: Bench) -> dict[str, float]:
     figures = {}
     for language in ("en", "zh"):
         said = [getattr(trial, language) for trial in bench.trials]
-        told = told_by(bench.studio, said)
+        told = bench.studio.told(said)
         for name, texts in (("sentence", said), ("telling", [told[text] for text in said])):
             found = [read(bench.studio, text) for text in texts]
             right = [each == meant(bench.judge, trial) for each, trial in zip(found, bench.trials, strict=True)]
@@ -121,7 +121,7 @@ def read(studio: Studio, text: str) -> tuple[str, ...]:
     if not found or len(found["things"]) != 2:
         return ()
     things = [Thing.model_validate(thing) for thing in found["things"]]
-    told = told_by(studio, [phrase(thing) for thing in things])
+    told = studio.told([phrase(thing) for thing in things])
     names = [told[phrase(thing)].split(" background")[0] for thing in things]
     relations = [(k, kind) for k, thing in enumerate(things) for kind, _ in thing.relations()]
     if len(relations) != 1:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.clock import Clock
+from flashpaint.composition.wording import kept
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
 from flashpaint.memory.memory import Memory
@@ -48,7 +50,7 @@ class Studio:
         self.seer, self.teller, self.painter, self.memory = seer, teller, painter, memory
         self.recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
         self.concepts = Concepts(seer)
-        self.reading = threading.Lock()  # seer and teller serve one caller at a time
+        self.reading: AbstractContextManager[object] = threading.Lock()  # seer and teller serve one caller at a time
 
     @classmethod
     def open(
@@ -260,6 +262,15 @@ class Studio:
     def telling(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Telling]:
         """What the teller says to the prompts, shown their features z (n, dim)."""
         return self.teller.tell(prompts, self._sights(prompts, z))
+
+    def told(self, texts: Iterable[str]) -> dict[str, str]:
+        """Each text of one thing or of a whole scene as the teller says it: in the painter's own words, in English."""
+        unique = list(dict.fromkeys(texts))
+        if not unique:
+            return {}
+        with self.reading:
+            told = self.telling(unique, self.seer.see_text(unique))
+        return {text: kept(text, telling.description) for text, telling in zip(unique, told, strict=True)}
 
     def _painting(self, picture: Image.Image, job: Job, seconds: Mapping[str, float]) -> Painting:
         spec, order = self.painter.spec, job.order

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flashpaint.tasks.scene import read_scene
+from flashpaint.composition.scene import read_scene
 from tests.cli.test_cli import run
 
 SCENE = "seed: 3\nbackground: {place: road}\nthings: [{name: cat, left_of: car}, {name: car, colour: red}]\n"

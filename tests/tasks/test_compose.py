@@ -12,13 +12,14 @@ from PIL import Image, ImageDraw
 
 from flashpaint import Studio
 from flashpaint.bench.judge import Judge
+from flashpaint.composition.matte import cut_out
+from flashpaint.composition.scene import Scene, read_scene
+from flashpaint.composition.sentence import parsed
+from flashpaint.composition.wording import sentence
 from flashpaint.errors import OutOfRange
 from flashpaint.models.folder import ModelFolder
 from flashpaint.tasks.compose import as_request, compose, compose_many
-from flashpaint.tasks.matte import cut_out
-from flashpaint.tasks.scene import Scene, read_scene
-from flashpaint.tasks.sentence import parsed, scene_from
-from flashpaint.tasks.wording import sentence
+from flashpaint.tasks.sentence import scene_from
 
 PAIRS = (("cat", "car"), ("bus", "tree"), ("panda", "house"), ("sunflower", "penguin"), ("apple", "robot"))
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from flashpaint import Studio
+from flashpaint.composition.scene import read_scene
 from flashpaint.tasks.compose import Composed, compose
-from flashpaint.tasks.scene import read_scene
 from flashpaint.tasks.truth import coco, label_map, labels, run_lengths, scores, yolo
 
 SCENE = "seed: 5\nbackground: {place: beach}\nthings: [{name: cat, count: 2, left_of: car}, {name: car, colour: red}]"

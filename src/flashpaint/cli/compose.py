@@ -18,8 +18,8 @@ from flashpaint.errors import OutOfRange, OutputUnwritable
 from flashpaint.request import PaintRequest, check_number
 
 if TYPE_CHECKING:
+    from flashpaint.composition.scene import Scene
     from flashpaint.tasks.compose import Composed
-    from flashpaint.tasks.scene import Scene
     from flashpaint.tasks.truth import Label
 
 FILES = (".yaml", ".yml", ".json")
@@ -50,8 +50,8 @@ def compose(
 
     flashpaint compose "two cats left of a red car at night" --plan
     """
-    from flashpaint.tasks.layout import layout
-    from flashpaint.tasks.scene import as_yaml, read_scene
+    from flashpaint.composition.layout import layout
+    from flashpaint.composition.scene import as_yaml, read_scene
 
     written = Path(scene).suffix.lower() in FILES
     asked: Scene | None = read_scene(text_of(Path(scene))) if written else None
@@ -95,8 +95,8 @@ def with_seed(scene: Scene, seed: int | None) -> Scene:
 
 def show(scene: Scene) -> None:
     """The scene as YAML, and its boxes as comments, so that the whole is a scene file again."""
-    from flashpaint.tasks.layout import layout
-    from flashpaint.tasks.scene import as_yaml
+    from flashpaint.composition.layout import layout
+    from flashpaint.composition.scene import as_yaml
 
     print(as_yaml(scene), end="")
     print("# boxes (left, top, right, bottom), farthest first:")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flashpaint.composition.scene import Scene, scene_of
 from flashpaint.request import PaintRequest
 from flashpaint.serve.problems import refused
 from flashpaint.serve.schemas import Generation, several
 from flashpaint.studio import Studio
 from flashpaint.tasks.compose import as_request
-from flashpaint.tasks.scene import Scene, scene_of
 from flashpaint.tasks.sentence import scene_from
 
 NOT_COMPOSED = ("seed", "describe", "reuse")  # fields that a scene answers itself, or does without

@@ -8,11 +8,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from flashpaint.composition.layout import layout
+from flashpaint.composition.scene import scene_of
 from flashpaint.serve.service import Service
 from flashpaint.serve.settings import MEBI
 from flashpaint.studio import Studio
-from flashpaint.tasks.layout import layout
-from flashpaint.tasks.scene import scene_of
 from flashpaint.tasks.sentence import scene_from
 
 

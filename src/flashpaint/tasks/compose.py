@@ -14,41 +14,18 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Part, Plan, box_of, collage, plan_of, texts_of
+from flashpaint.composition.matte import CutOut, cut_out
+from flashpaint.composition.scene import Scene
 from flashpaint.errors import OutOfRange
 from flashpaint.paint.orders import painted_steps, size_of
 from flashpaint.paint.painter import EditingPainter, WarmPainter
 from flashpaint.request import Painting, PaintRequest, Region, Source
 from flashpaint.studio import Studio
-from flashpaint.tasks.layout import Box, Placed, layout
-from flashpaint.tasks.matte import CutOut, corner, cut_out, fitted, lay
-from flashpaint.tasks.scene import Scene
-from flashpaint.tasks.wording import ground_words, phrase, sentence, styled, told_by
 
-FINISH, STEPS = 0.125, 8  # the share of so many steps, or of the model's own if more, that the collage is painted on
-GROUNDS = ("gray", "pink")  # that drafts are painted on; the second where a thing cannot be told from the first
-PALE = (236, 238, 240)  # a ground of which nothing is said
 UNTIL = 0.6  # the noise share down to which regions speak
-SEEDS = 2**19  # between a thing's first draft and its second
-
-Key = tuple[str, int]  # a description and its seed
-
-
-@dataclass(frozen=True)
-class Part:
-    """One thing as it was asked for and laid down.
-
-    name, phrase: what it is, short and as it was painted; asked: its box in the layout; box: what of it is seen, in
-    pixels, None where nothing is; seen (height, width): its pixels. Both are the asked box where there was no draft.
-    """
-
-    name: str
-    phrase: str
-    asked: Box
-    box: tuple[int, int, int, int] | None
-    seen: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -63,30 +40,6 @@ class Composed:
     def shared(self, rows: int) -> Composed:
         """With so many more rows, which were painted before."""
         return replace(self, rows=self.rows + rows)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A scene and what is known before painting: boxes, farthest first, and descriptions in the painter's words."""
-
-    scene: Scene
-    seed: int
-    placed: tuple[Placed, ...]
-    phrases: tuple[str, ...]
-    whole: str
-    ground: str
-    size: tuple[int, int]
-
-    @property
-    def plain(self) -> bool:
-        return not self.ground
-
-    def draft(self, k: int, again: bool = False) -> Key:
-        """What is painted for the k-th of what is placed."""
-        thing = self.scene.things[self.placed[k].number]
-        ground = GROUNDS[1] if again else (self.scene.background.colour or GROUNDS[0])
-        said = f"{self.phrases[k]} on a {ground} background{styled(thing.style or self.scene.style)}"
-        return said, self.seed + k + (SEEDS if again else 1)
 
 
 def compose(studio: Studio, scene: Scene, drafts: bool = True, **asked: Any) -> Composed:
@@ -114,24 +67,10 @@ def compose_many(
 
 
 def plans_of(studio: Studio, scenes: Sequence[Scene], **asked: Any) -> list[Plan]:
-    placed = [tuple(layout(scene)) for scene in scenes]
-    said = [[phrase(scene.things[p.number]) for p in row] for scene, row in zip(scenes, placed, strict=True)]
-    wholes = [sentence(scene) for scene in scenes]
-    grounds = [ground_words(scene.background, scene.style) for scene in scenes]
-    told = told_by(studio, [*chain(*said), *wholes, *filter(None, grounds)])
+    told = studio.told(chain(*(texts_of(scene) for scene in scenes)))
     size = size_of(PaintRequest("a scene", **asked), studio.painter.spec)
-    return [
-        Plan(
-            scene,
-            secrets.randbelow(2**31) if scene.seed is None else scene.seed,
-            row,
-            tuple(told[text] for text in phrases),
-            told[whole],
-            told.get(ground, ""),
-            size,
-        )
-        for scene, row, phrases, whole, ground in zip(scenes, placed, said, wholes, grounds, strict=True)
-    ]
+    seeds = [secrets.randbelow(2**31) if scene.seed is None else scene.seed for scene in scenes]
+    return [plan_of(scene, told, seed, size) for scene, seed in zip(scenes, seeds, strict=True)]
 
 
 def as_request(studio: Studio, scene: Scene, drafts: bool = True, **asked: Any) -> PaintRequest:
@@ -212,24 +151,6 @@ def cut_outs(drawer: Drawer, plans: Sequence[Plan]) -> dict[Key, CutOut]:
         second = cut_out(drawer.pictures[wanted[key]])
         found[key] = second if second.likely else found[key]
     return found
-
-
-def collage(plan: Plan, canvas: Image.Image, cuts: Sequence[CutOut]) -> tuple[Part, ...]:
-    """Lay the things onto the canvas, farthest first, and tell what of each is seen."""
-    covers = []
-    for placed, cut in zip(plan.placed, cuts, strict=True):
-        small = fitted(cut, placed.box, canvas.size)
-        covers.append(lay(canvas, small, corner(small, placed.box, canvas.size, stands=not plan.plain)))
-    nearer, parts = np.zeros_like(covers[0]), list[Part]()
-    for placed, text, cover in zip(plan.placed[::-1], plan.phrases[::-1], covers[::-1], strict=True):
-        thing, seen = plan.scene.things[placed.number], cover & ~nearer
-        parts.append(Part(thing.name, text, placed.box, box_of(seen), seen))
-        nearer |= cover
-    return tuple(parts[::-1])
-
-
-def box_of(seen: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    return Image.fromarray(seen).getbbox()
 
 
 def from_regions(studio: Studio, plans: Sequence[Plan], asked: Mapping[str, Any]) -> list[Composed]:

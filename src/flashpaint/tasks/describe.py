@@ -15,16 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from flashpaint.composition.sentence import IN, ON, STYLES
 from flashpaint.request import clean_picture
 from flashpaint.studio import Studio
 
 THINGS, SHORT = 24, 8  # things that are tried in phrases; of them, those that are told
-IN: tuple[str, ...] = (
-    *("space", "bedroom", "city", "classroom", "desert", "factory", "farm", "forest", "garden", "harbour", "kitchen"),
-    *("library", "living room", "market", "meadow", "office", "park", "sky", "snow", "snowy mountains", "stadium"),
-    *("village", "church", "temple", "cave", "rain", "fog"),
-)
-ON: tuple[str, ...] = ("beach", "road", "street", "bridge", "stage", "island", "grass")
 PLACES: tuple[str, ...] = (
     *("", " underwater", " at the sea", " by the lake", " by the river"),
     *(f" in {'' if word == 'space' else 'the '}{word}" for word in IN),
@@ -45,7 +40,6 @@ COLOURS = (
     "gray ",
     "orange ",
 )
-STYLES = ("", ", watercolour", ", oil painting", ", pencil sketch", ", pixel art", ", photograph", ", cartoon")
 NO_THINGS = {*IN, *ON, *(word.strip(" ,") for word in COLOURS + STYLES), "night", "sunset", "sunrise", "day", "winter"}
 NO_THINGS |= {"autumn", "spring", "summer", "underwater", "close-up", "aerial view", "portrait", "still life"}
 

@@ -16,15 +16,15 @@ from typing import Annotated, Any, Literal
 from PIL import Image
 from pydantic import Field, field_validator
 
+from flashpaint.composition.layout import Box
+from flashpaint.composition.scene import Background, Scene, Strict, Thing, Words, meant, plain_yaml, validated
+from flashpaint.composition.wording import ground_words
 from flashpaint.errors import OutOfRange
 from flashpaint.paint.orders import painted_steps
 from flashpaint.paint.painter import WarmPainter
 from flashpaint.request import PaintRequest, Source
 from flashpaint.studio import Studio
 from flashpaint.tasks.compose import Composed, compose_many
-from flashpaint.tasks.layout import Box
-from flashpaint.tasks.scene import Background, Scene, Strict, Thing, Words, meant, plain_yaml, validated
-from flashpaint.tasks.wording import ground_words, told_by
 
 MOST = 10_000  # pictures of a sweep
 LANE_M, VERGE_M = 3.5, 1.5  # widths of a lane, and from the outer lane's edge to what stands at the roadside
@@ -246,7 +246,7 @@ def warm_grounds(studio: Studio, sought: Sequence[Drive], **asked: Any) -> tuple
     """Backgrounds by their words, and the steps that they took: the first of each road from noise, others over it."""
     style, seed = sought[0].scene.style, sought[0].scene.seed
     pairs = {ground_words(d.scene.background, style): ground_words(d.first, style) for d in sought}
-    told = told_by(studio, [*pairs, *pairs.values()])
+    told = studio.told([*pairs, *pairs.values()])
 
     def requests(words: Sequence[str], under: Sequence[Image.Image | None]) -> list[PaintRequest]:
         sources = [None if picture is None else Source(picture, None, WARM) for picture in under]

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from flashpaint.composition.collage import Part
 from flashpaint.studio import Studio
-from flashpaint.tasks.compose import Composed, Part
+from flashpaint.tasks.compose import Composed
 from flashpaint.tasks.describe import known_things
 
 FOUND = 0.9  # least score of a thing that is there

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flashpaint.composition.layout import Box, layout
+from flashpaint.composition.scene import RELATIONS, SIZES, Scene, read_scene, said, scene_of
 from flashpaint.errors import OutOfRange
-from flashpaint.tasks.layout import Box, layout
-from flashpaint.tasks.scene import RELATIONS, SIZES, Scene, read_scene, said, scene_of
 
 CLOSE = 1e-4
 

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from flashpaint.studio import Studio
-from flashpaint.tasks.scene import Background, Scene, Thing
+from flashpaint.composition.scene import Background, Scene, Thing
 
 SOMEWHERE = "meadow"  # where a time or a weather is told of, and no place
-
-
-def told_by(studio: Studio, texts: Iterable[str]) -> dict[str, str]:
-    """Each text as the studio's language model says it: in the painter's own words, and in English."""
-    unique = list(dict.fromkeys(texts))
-    with studio.reading:
-        z = studio.seer.see_text(unique)
-        told = studio.telling(unique, z)
-    return {text: kept(text, telling.description) for text, telling in zip(unique, told, strict=True)}
 
 
 def kept(text: str, told: str) -> str:

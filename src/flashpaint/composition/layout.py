@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from flashpaint.composition.scene import SIZES, Scene, Thing, said
 from flashpaint.errors import OutOfRange
-from flashpaint.tasks.scene import SIZES, Scene, Thing, said
 
 Gap = NDArray[np.float64] | float  # (scales,), or one for all
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in shares of the picture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from flashpaint.composition.scene import as_yaml, read_scene, schema
 from flashpaint.errors import OutOfRange
-from flashpaint.tasks.scene import as_yaml, read_scene, schema
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "scene.schema.json"
 SCENE = """
@@ -22,7 +22,7 @@ seed: 3
 
 
 def test_the_published_schema_is_current() -> None:
-    assert SCHEMA.read_text("utf-8") == schema(), "write flashpaint.tasks.scene.schema() there"
+    assert SCHEMA.read_text("utf-8") == schema(), "write flashpaint.composition.scene.schema() there"
 
 
 def test_a_scene_reads_alike_from_yaml_json_and_its_own_yaml() -> None:

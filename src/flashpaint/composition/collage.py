@@ -1,0 +1,97 @@
+"""The plan of a scene before anything is painted, and the collage of its cut out drafts. Knows words and pixels, no
+models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from flashpaint.composition.layout import Box, Placed, layout
+from flashpaint.composition.matte import CutOut, corner, fitted, lay
+from flashpaint.composition.scene import Scene
+from flashpaint.composition.wording import ground_words, phrase, sentence, styled
+
+FINISH, STEPS = 0.125, 8  # the share of so many steps, or of the model's own if more, that the collage is painted on
+GROUNDS = ("gray", "pink")  # that drafts are painted on; the second where a thing cannot be told from the first
+PALE = (236, 238, 240)  # a ground of which nothing is said
+SEEDS = 2**19  # between a thing's first draft and its second
+
+Key = tuple[str, int]  # a description and its seed
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing as it was asked for and laid down.
+
+    name, phrase: what it is, short and as it was painted; asked: its box in the layout; box: what of it is seen, in
+    pixels, None where nothing is; seen (height, width): its pixels. Both are the asked box where there was no draft.
+    """
+
+    name: str
+    phrase: str
+    asked: Box
+    box: tuple[int, int, int, int] | None
+    seen: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A scene and what is known before painting: boxes, farthest first, and descriptions in the painter's words."""
+
+    scene: Scene
+    seed: int
+    placed: tuple[Placed, ...]
+    phrases: tuple[str, ...]
+    whole: str
+    ground: str
+    size: tuple[int, int]
+
+    @property
+    def plain(self) -> bool:
+        return not self.ground
+
+    def draft(self, k: int, again: bool = False) -> Key:
+        """What is painted for the k-th of what is placed."""
+        thing = self.scene.things[self.placed[k].number]
+        ground = GROUNDS[1] if again else (self.scene.background.colour or GROUNDS[0])
+        said = f"{self.phrases[k]} on a {ground} background{styled(thing.style or self.scene.style)}"
+        return said, self.seed + k + (SEEDS if again else 1)
+
+
+def texts_of(scene: Scene) -> list[str]:
+    """What of a scene is to be told in the painter's words: its things, the whole, and the ground where it is a place.
+
+    Raises OutOfRange as `layout` does."""
+    ground = ground_words(scene.background, scene.style)
+    return [*(phrase(scene.things[p.number]) for p in layout(scene)), sentence(scene), *filter(None, [ground])]
+
+
+def plan_of(scene: Scene, told: Mapping[str, str], seed: int, size: tuple[int, int]) -> Plan:
+    """told: each of the scene's texts as the language model says it; what it does not hold stays as it is."""
+    placed = tuple(layout(scene))
+    phrases = [phrase(scene.things[p.number]) for p in placed]
+    whole, ground = sentence(scene), ground_words(scene.background, scene.style)
+    said = tuple(told.get(text, text) for text in phrases)
+    return Plan(scene, seed, placed, said, told.get(whole, whole), told.get(ground, ground), size)
+
+
+def collage(plan: Plan, canvas: Image.Image, cuts: Sequence[CutOut]) -> tuple[Part, ...]:
+    """Lay the things onto the canvas, farthest first, and tell what of each is seen."""
+    covers = []
+    for placed, cut in zip(plan.placed, cuts, strict=True):
+        small = fitted(cut, placed.box, canvas.size)
+        covers.append(lay(canvas, small, corner(small, placed.box, canvas.size, stands=not plan.plain)))
+    nearer, parts = np.zeros_like(covers[0]), list[Part]()
+    for placed, text, cover in zip(plan.placed[::-1], plan.phrases[::-1], covers[::-1], strict=True):
+        thing, seen = plan.scene.things[placed.number], cover & ~nearer
+        parts.append(Part(thing.name, text, placed.box, box_of(seen), seen))
+        nearer |= cover
+    return tuple(parts[::-1])
+
+
+def box_of(seen: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    return Image.fromarray(seen).getbbox()

@@ -1,0 +1,157 @@
+"""A sentence becomes a scene: counts, colours, relations, place, time and style in English and Chinese; and the
+canonical descriptions that mini's language model writes, which are such sentences. Knows words, no models.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+IN: tuple[str, ...] = (
+    *("space", "bedroom", "city", "classroom", "desert", "factory", "farm", "forest", "garden", "harbour", "kitchen"),
+    *("library", "living room", "market", "meadow", "office", "park", "sky", "snow", "snowy mountains", "stadium"),
+    *("village", "church", "temple", "cave", "rain", "fog"),
+)
+ON: tuple[str, ...] = ("beach", "road", "street", "bridge", "stage", "island", "grass")
+STYLES = ("", ", watercolour", ", oil painting", ", pencil sketch", ", pixel art", ", photograph", ", cartoon")
+NUMBERS = {"a": 1, "an": 1, "one": 1, "the": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "一": 1, "两": 2}
+NUMBERS |= {"二": 2, "三": 3, "四": 4, "五": 5, "六": 6}
+COLOURS = "red|orange|yellow|green|blue|purple|pink|white|black|gray|grey|brown"
+TIMES = r"\b(?:at|by) (night|sunset|dusk|dawn|sunrise|noon)\b|(夜晚|晚上|夜里|日落时?|黄昏)的?"
+DRAWN_EN: tuple[str, ...] = (
+    "flat vector",
+    "flat illustration",
+    "flat",
+    "rendered in 3d",
+    "3d render",
+    "3d",
+    "emoji sticker",
+    "sticker",
+)
+DRAWN_EN += tuple(style.strip(", ") for style in STYLES if style)
+DRAWN_ZH = "卡通|3d渲染|三维渲染|立体|扁平矢量|扁平插画|扁平|贴纸|水彩|油画"
+DRAWN = rf"\b(?:{'|'.join(DRAWN_EN)})(?: style)?\b|(?:{DRAWN_ZH})(?:风格)?的?"
+GROUND_EN = rf"\b(?:on an? |against |)({COLOURS}|violet)(?: background|(?=,|$))"
+GROUND_ZH = r"背景是(.{1,2}色)|(?:在)?(.{1,2}色)的?背景(?:上)?"
+AROUND_EN = "(?:please |draw |paint |there is |i want |an illustration of |a picture of |a photo of )+"
+AROUND = f"^{AROUND_EN}|^(?:请|我想看|画|帮我|一张图：|一张|有)+"
+LINKS = {  # longest first: what stands between two things, and the relation of the first to the second
+    "left_of": r"(?:on |to )?(?:the )?left of",
+    "right_of": r"(?:on |to )?(?:the )?right of",
+    "in_front_of": "in front of",
+    "inside": "inside(?: of)?",
+    "above": "above|over",
+    "below": "below|beneath",
+    "under": "under|underneath",
+    "behind": "behind",
+    "holding": "holding",
+    "on": "on top of|sitting on|standing on|on",
+}
+NO_LINK = r"|\b(?:next to|beside|and|with)\b|,"
+SIDES = {"left_of": "左边|左侧", "right_of": "右边|右侧", "above": "上方", "on": "上面", "below": "下方"}
+SIDES |= {"under": "下面", "inside": "里面", "behind": "后面", "in_front_of": "前面"}
+PLACES_EN = sorted({*IN, *ON, "sea", "ocean", "outer space", "woods", "highway", "snow"}, key=len, reverse=True)
+PLACES_ZH = "太空|宇宙|海底|大海|海上|海滩|沙滩|雪山|森林|树林|沙漠|城市|草地|草原|天空|客厅|房间|公路|马路"
+MEASURES = "[只匹头条朵棵根串颗块辆个架艘座台张把栋列顶盏枚头]"
+ENDS = " ,，：（）()"
+
+
+def parsed(text: str) -> dict[str, Any] | None:
+    """The scene as plain data, None where no thing is found."""
+    rest, background = text.strip(" .。").lower(), dict[str, str]()
+    rest, style = taken(f"({DRAWN})", rest)
+    rest, time = taken(TIMES, rest)
+    rest, ground = taken(rf"{GROUND_EN}|{GROUND_ZH}", rest)
+    rest = re.sub(f"{AROUND}|的图$", "", rest.strip(ENDS)).strip(ENDS)
+    if ground:
+        background["colour"] = ground
+    else:
+        rest, place = taken(rf"\b(?:in|on|at|under|by) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
+        rest, local = (rest, place) if place else taken(rf"在?({PLACES_ZH})(?:上|里|中|前)?的?，?", rest)
+        background |= {"place": local} if local else {}
+    if time:
+        background["time"] = time
+    things = (chinese if re.search("[一-鿿]", rest) else english)(rest.strip(ENDS))
+    if not things:
+        return None
+    return {"background": background, "things": things, **({"style": style.removesuffix("的")} if style else {})}
+
+
+def taken(pattern: str, text: str) -> tuple[str, str]:
+    """The text without the first match, and what its groups hold."""
+    found = re.search(pattern, text)
+    if not found:
+        return text, ""
+    joint = f"{text[: found.start()]} {text[found.end() :]}"
+    return re.sub(r"\s*([，,])[\s，,]*", r"\1 ", joint).strip(ENDS), next(filter(None, found.groups()), "")
+
+
+def english(text: str) -> list[dict[str, Any]]:
+    if sides := re.fullmatch(r"(.+?),? on the left,? (?:and )?(.+?),? on the right", text):
+        text = f"{sides[1]} left of {sides[2]}"
+    elif sides := re.fullmatch(r"on the (left|right),? (.+?),? (?:and )?on the (?:left|right),? (.+)", text):
+        text = f"{sides[2]} {sides[1]} of {sides[3]}"
+    words = "|".join(f"(?P<{name}>\\b(?:{pattern})\\b)" for name, pattern in LINKS.items() if name) + NO_LINK
+    things, at, link = list[dict[str, Any]](), 0, ""
+    for found in [*re.finditer(words, text), None]:
+        noun = text[at : found.start() if found else len(text)].strip(" ,")
+        if noun:
+            add(things, noun, link)
+            link = ""
+        if found:
+            link, at = found.lastgroup or link, found.end()
+    return things
+
+
+def add(things: list[dict[str, Any]], noun: str, link: str) -> None:
+    """One more thing; link: the relation of the last to it."""
+    found = re.fullmatch(rf"(?:({'|'.join(map(str, NUMBERS))}|\d+) )?(?:({COLOURS}) )?(.+)", noun)
+    if not found:
+        return
+    count = NUMBERS.get(found[1]) or int(found[1] or 1)
+    thing = {"name": single(found[3]) if count > 1 else found[3], "count": count, "colour": found[2]}
+    known = [thing.get("id") or thing["name"] for thing in things]
+    if thing["name"] in known:
+        thing["id"] = f"{thing['name']} {len(things) + 1}"
+    if link and things:
+        things[-1].setdefault(link, []).append(thing.get("id") or thing["name"])
+    things.append({key: value for key, value in thing.items() if value and (key, value) != ("count", 1)})
+
+
+def single(noun: str) -> str:
+    """The singular of a regular English plural."""
+    for ending, instead in (("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("sses", "ss"), ("uses", "us")):
+        if noun.endswith(ending):
+            return noun.removesuffix(ending) + instead
+    return noun.removesuffix("s")
+
+
+def chinese(text: str) -> list[dict[str, Any]]:
+    things: list[dict[str, Any]] = []
+    for relation, words in SIDES.items():
+        both = SIDES["right_of"] if relation == "left_of" else SIDES["left_of"]
+        forms = (
+            (rf"(?:{words})(?:是|有)?(.+?)[，, ]+(?:{both})(?:是|有)?(.+)", (1, 2)) if "边" in words else None,
+            (rf"(.+?)在(.+?)的?(?:{words})", (1, 2)),
+            (rf"(.+?)的?(?:{words})(?:的|是|有)(.+)", (2, 1)),
+        )
+        for pattern, (one, other) in filter(None, forms):
+            if found := re.fullmatch(pattern, text):
+                add_chinese(things, found[one], relation)
+                add_chinese(things, found[other], "")
+                name = things[1].get("id") or things[1]["name"]
+                things[0][relation] = [name]
+                return things
+    for noun in re.split("[，,、和与跟 ]+", text):
+        if noun:
+            add_chinese(things, noun, "")
+    return things
+
+
+def add_chinese(things: list[dict[str, Any]], noun: str, link: str) -> None:
+    found = re.fullmatch(rf"([一两二三四五六]?){MEASURES}?(?:(.{{1,3}}色)的?)?(.+)", noun.strip(" ，"))
+    if found:
+        thing = {"name": found[3], "count": NUMBERS.get(found[1], 1), "colour": found[2]}
+        if thing["name"] in [other["name"] for other in things]:
+            thing["id"] = f"{thing['name']} {len(things) + 1}"
+        things.append({key: value for key, value in thing.items() if value and (key, value) != ("count", 1)})
