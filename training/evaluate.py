@@ -111,9 +111,12 @@ RIGHT: dict[str, Callable[[Verdict, Scene], bool]] = {
 NAMES = {"single": "single_top5", "place": "thing_and_place", "pair": "two_and_relation"}
 
 
-def painter_of(studio: Studio, steps: int | None = None, guidance: float | None = None) -> Paint:
+def painter_of(studio: Studio, steps: int | None = None, guidance: float | None = None, compose: bool = True) -> Paint:
     def paint(texts: Sequence[str]) -> list[Image.Image]:
-        requests = [PaintRequest(text, seed=k, steps=steps, guidance_scale=guidance) for k, text in enumerate(texts)]
+        requests = [
+            PaintRequest(text, seed=k, steps=steps, guidance_scale=guidance, compose=compose)
+            for k, text in enumerate(texts)
+        ]
         return [painting.picture for painting in studio.paint_many(requests)]
 
     return paint
@@ -136,7 +139,8 @@ def features(judge: Judge, pictures: Sequence[Image.Image]) -> np.ndarray:
 
 
 def score(stage: Stage, studio: Studio, teacher: Studio, judge: Judge, painter: Painter) -> dict[str, float]:
-    """All rows of mini.md's table, the judge's own accuracy beside each. teacher: paints the 50 steps."""
+    """All rows of mini.md's table, the judge's own accuracy beside each. teacher: paints the 50 steps; like the few
+    that they are compared with, without drafts."""
     scores: dict[str, float] = {}
     chinese, few, many, made, real = [], [], [], list[Image.Image](), list[Image.Image]()
     rng = random.Random(0)
@@ -149,7 +153,10 @@ def score(stage: Stage, studio: Studio, teacher: Studio, judge: Judge, painter: 
         scores["judge_" + NAMES[kind]] = share(judge, kind, truth, scenes)
         chinese.append(share(judge, kind, painter_of(studio)([zh for _, _, zh in rows]), scenes))
         part = 4 if stage.small else 40
-        few.append(share(judge, kind, english[:part], scenes[:part]))
+        alike = painter_of(studio, compose=False)([en for _, en, _ in rows]) if kind == "pair" else english
+        few.append(share(judge, kind, alike[:part], scenes[:part]))
+        if kind == "pair":
+            scores["two_and_relation_at_once"] = share(judge, kind, alike, scenes)
         many.append(share(judge, kind, painter_of(teacher, steps=50)([en for _, en, _ in rows[:part]]), scenes[:part]))
         details(scores, kind, judged(judge, english), scenes)
         made, real = made + english, real + truth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flashpaint.composition.collage import Plan
 from flashpaint.paint.painter import Order
 from flashpaint.recollection import Recall
 from flashpaint.request import Painting, PaintRequest
@@ -14,13 +15,21 @@ UNTOLD = Telling("")
 
 @dataclass
 class Job:
-    """recall: what memory has for it, None without memory; answer: the stored painting of an identical request."""
+    """recall: what memory has for it, None without memory; answer: the stored painting of an identical request;
+    plan: of several things that are painted apart, and laid, the order that paints their collage on."""
 
     request: PaintRequest
     order: Order
     recall: Recall | None = None
     answer: Painting | None = None
     telling: Telling = UNTOLD
+    plan: Plan | None = None
+    laid: Order | None = None
+
+    @property
+    def whole(self) -> Order:
+        """What paints the whole picture."""
+        return self.laid or self.order
 
     @property
     def recalls(self) -> bool:

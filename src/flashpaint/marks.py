@@ -65,6 +65,7 @@ def record(painting: Painting) -> dict[str, Any]:
         "steps": painting.steps,
         "guidance_scale": painting.guidance_scale,
         "describe": request.describe,
+        "compose": request.compose,
         **{name: value for name, value in asked.items() if value not in ("", None, ())},
         **laid_out(painting),
         **edited(painting),

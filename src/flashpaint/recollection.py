@@ -28,7 +28,7 @@ from flashpaint.see.seer import Seer
 
 log = logging.getLogger(__name__)
 
-KEYED = ("prompt", "seed", "steps", "negative", "sampler", "schedule", "sigmas", "loras", "describe")
+KEYED = ("prompt", "seed", "steps", "negative", "sampler", "schedule", "sigmas", "loras", "describe", "compose")
 
 
 @dataclass

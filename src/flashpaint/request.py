@@ -176,6 +176,7 @@ class PaintRequest:
 
     prompt: 1 to 2,000 characters, any language. seed: 0 to 2**63 - 1. width, height: pixels, as the model allows.
     steps: 1 to 200. guidance_scale: 0 to 50 (1 = no guidance). describe: whether the teller rewrites the prompt.
+    compose: whether several things are painted apart and laid together, by a painter that paints each better alone.
     negative: what to steer away from, by guidance. sampler: "euler", "dpm++2m" or "lcm". schedule: of the noise levels,
     "own" or "karras". sigmas: the levels themselves, falling to 0, instead of steps. loras: (name, weight) of those
     that the painter has, weights -2 to 2. reuse: of what is remembered: "auto" starts from the latents of a picture
@@ -194,6 +195,7 @@ class PaintRequest:
     steps: int | None = None
     guidance_scale: float | None = None
     describe: bool = True
+    compose: bool = True
     negative: str = ""
     sampler: str | None = None
     schedule: str | None = None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.clock import Clock
+from flashpaint.composing import Composing
 from flashpaint.composition.wording import kept
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
@@ -50,6 +51,7 @@ class Studio:
         self.seer, self.teller, self.painter, self.memory = seer, teller, painter, memory
         self.recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
         self.concepts = Concepts(seer)
+        self.composing = Composing(painter, self.told, self.seen)
         self.reading: AbstractContextManager[object] = threading.Lock()  # seer and teller serve one caller at a time
 
     @classmethod
@@ -143,8 +145,10 @@ class Studio:
             self._look_at_sources(fresh, clock)
         for job in jobs:
             yield Told(job.description)
+        with clock("draft"):
+            yield from self.composing.drafts(fresh)
         with clock("condition"):
-            rides = begin(self.painter, [job.order for job in fresh], previews) if fresh else []
+            rides = begin(self.painter, [job.whole for job in fresh], previews) if fresh else []
         try:
             waiting = iter(rides)
             for job in jobs:
@@ -176,8 +180,11 @@ class Studio:
                         job.telling = Telling(memory.description(job.recall, job.request.prompt))
         with self.reading, clock("tell"):
             self._tell(jobs, z)
+        with clock("tell"):
+            self.composing.plan(jobs)
         for job in jobs:
-            job.order = replace(job.order, description=job.telling.description or job.request.prompt)
+            told = job.plan.whole if job.plan else job.telling.description
+            job.order = replace(job.order, description=told or job.request.prompt)
         if memory and any(job.recalls for job in jobs):
             with self.reading, clock("recall"):
                 seen = self.seer.see_text([job.order.description for job in jobs])
@@ -196,12 +203,14 @@ class Studio:
     def _painted(self, job: Job, ride: Steps, clock: Clock, previews: bool, alone: bool) -> Generator[Event]:
         """A job's events from its first step on. What started from a neighbour and does not show what was asked for is
         painted again from noise."""
-        yield Progress("denoise", job.order.skipped, job.order.steps)
+        yield Progress("denoise", job.whole.skipped, job.whole.steps)
         step = yield from self._follow(ride, clock, job.order)
         seen, memory = self._look(job, step, clock), self.recollection
         if memory and job.recall and seen is not None and not memory.accepts(job.recall, job.order, seen):
             job.order = replace(job.order, start=None, skipped=0)
-            again = self.painter.steps([job.order], previews)[0]
+            with clock("draft"):
+                yield from self.composing.drafts([job])
+            again = self.painter.steps([job.whole], previews)[0]
             try:
                 step = yield from self._follow(again, clock, job.order)
             finally:
@@ -263,6 +272,11 @@ class Studio:
         """What the teller says to the prompts, shown their features z (n, dim)."""
         return self.teller.tell(prompts, self._sights(prompts, z))
 
+    def seen(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """What clip sees in texts (n, dim)."""
+        with self.reading:
+            return self.seer.see_text(texts)
+
     def told(self, texts: Iterable[str]) -> dict[str, str]:
         """Each text of one thing or of a whole scene as the teller says it: in the painter's own words, in English."""
         unique = list(dict.fromkeys(texts))
@@ -280,6 +294,8 @@ class Studio:
             "engine": self.painter.engine,
             "teller": type(self.teller).__name__ if job.telling.description else "none",
         }
+        if job.laid and job.plan:
+            used["drafts"] = str(len(job.plan.placed))
         if sampler := order.sampler or spec.sampler:
             used["sampler"] = sampler
         return Painting(

@@ -152,6 +152,13 @@ def test_a_painter_of_words_alone_composes_no_drafts(studio: Studio) -> None:
             [{"name": "train", "above": ["drum"]}, {"name": "drum"}],
             {"colour": "purple"},
         ),
+        ("a lion to the right of an orange", [{"name": "lion", "right_of": ["orange"]}, {"name": "orange"}], {}),
+        (
+            "一只老虎在一条龙左边，紫色的背景上",
+            [{"name": "老虎", "left_of": ["龙"]}, {"name": "龙"}],
+            {"colour": "purple"},
+        ),
+        ("a dog and a tree against grey", [{"name": "dog"}, {"name": "tree"}], {"colour": "gray"}),
         ("a cat next to a cat", [{"name": "cat"}, {"name": "cat", "id": "cat 2"}], {}),
     ],
 )

@@ -79,6 +79,7 @@ class ManySteps(MiniDenoiser):
             self.spec,
             name="mini of many steps",
             steps=STEPS,
+            drafts=False,
             guidance_scale=unet.GUIDANCE_SCALE,
             guidance_interval=unet.GUIDANCE_INTERVAL,
         )

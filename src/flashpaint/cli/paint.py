@@ -57,6 +57,7 @@ def paint(
     out: Out = None,
     overwrite: Overwrite = False,
     describe: Annotated[bool, typer.Option(help="Let the language model rewrite the prompt first.")] = True,
+    compose: Annotated[bool, typer.Option(help="Paint several things apart and lay them together.")] = True,
     show: Annotated[bool | None, typer.Option(help="Preview in the terminal. [default: when it is one]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture on stdout.")] = False,
     steps: Annotated[
@@ -121,6 +122,7 @@ def paint(
         steps=steps,
         guidance_scale=guidance,
         describe=describe,
+        compose=compose,
         negative=negative,
         sampler=sampler,
         schedule=schedule,

@@ -13,11 +13,11 @@ from PIL import Image
 from flashpaint.composition.layout import Box, Placed, layout
 from flashpaint.composition.matte import CutOut, corner, fitted, lay
 from flashpaint.composition.scene import Scene
-from flashpaint.composition.wording import ground_words, phrase, sentence, styled
+from flashpaint.composition.wording import ground_words, phrase, sentence, styled, with_article
 
 FINISH, STEPS = 0.125, 8  # the share of so many steps, or of the model's own if more, that the collage is painted on
 GROUNDS = ("gray", "pink")  # that drafts are painted on; the second where a thing cannot be told from the first
-PALE = (236, 238, 240)  # a ground of which nothing is said
+PALE = (208, 224, 238)  # a ground of which nothing is said
 SEEDS = 2**19  # between a thing's first draft and its second
 
 Key = tuple[str, int]  # a description and its seed
@@ -58,7 +58,7 @@ class Plan:
         """What is painted for the k-th of what is placed."""
         thing = self.scene.things[self.placed[k].number]
         ground = GROUNDS[1] if again else (self.scene.background.colour or GROUNDS[0])
-        said = f"{self.phrases[k]} on a {ground} background{styled(thing.style or self.scene.style)}"
+        said = f"{self.phrases[k]} on {with_article(ground)} background{styled(thing.style or self.scene.style)}"
         return said, self.seed + k + (SEEDS if again else 1)
 
 

@@ -31,8 +31,16 @@ DRAWN_EN: tuple[str, ...] = (
 DRAWN_EN += tuple(style.strip(", ") for style in STYLES if style)
 DRAWN_ZH = "卡通|3d渲染|三维渲染|立体|扁平矢量|扁平插画|扁平|贴纸|水彩|油画"
 DRAWN = rf"\b(?:{'|'.join(DRAWN_EN)})(?: style)?\b|(?:{DRAWN_ZH})(?:风格)?的?"
-GROUND_EN = rf"\b(?:on an? |against |)({COLOURS}|violet)(?: background|(?=,|$))"
-GROUND_ZH = r"背景是(.{1,2}色)|(?:在)?(.{1,2}色)的?背景(?:上)?"
+HUE = f"({COLOURS}|violet)"
+GROUND_EN = rf"\b(?:on an? |against )?{HUE} background|\bagainst {HUE}(?=,|$)|, ?{HUE}(?=,|$)"
+GROUND_ZH = r"背景是([^，,、\s]{1,2}色)|(?:在)?([^，,、\s]{1,2}色)的?背景(?:上)?"
+# as the painter calls them
+CALLED = {"红色": "red", "橙色": "orange", "黄色": "yellow", "绿色": "green", "蓝色": "blue", "紫色": "purple"}
+CALLED |= {"粉色": "pink", "粉红色": "pink", "白色": "white", "黑色": "black", "灰色": "gray", "棕色": "brown"}
+CALLED |= {"violet": "purple", "grey": "gray", "卡通": "cartoon", "贴纸": "sticker", "水彩": "watercolour"}
+CALLED |= {"油画": "oil painting", "3d渲染": "3d render", "三维渲染": "3d render", "立体": "3d render"}
+CALLED |= {"rendered in 3d": "3d render", "3d": "3d render", "emoji sticker": "sticker"}
+CALLED |= dict.fromkeys(("扁平", "扁平矢量", "扁平插画", "flat vector", "flat illustration"), "flat")
 AROUND_EN = "(?:please |draw |paint |there is |i want |an illustration of |a picture of |a photo of )+"
 AROUND = f"^{AROUND_EN}|^(?:请|我想看|画|帮我|一张图：|一张|有)+"
 LINKS = {  # longest first: what stands between two things, and the relation of the first to the second
@@ -64,7 +72,7 @@ def parsed(text: str) -> dict[str, Any] | None:
     rest, ground = taken(rf"{GROUND_EN}|{GROUND_ZH}", rest)
     rest = re.sub(f"{AROUND}|的图$", "", rest.strip(ENDS)).strip(ENDS)
     if ground:
-        background["colour"] = ground
+        background["colour"] = CALLED.get(ground, ground)
     else:
         rest, place = taken(rf"\b(?:in|on|at|under|by) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
         rest, local = (rest, place) if place else taken(rf"在?({PLACES_ZH})(?:上|里|中|前)?的?，?", rest)
@@ -74,7 +82,10 @@ def parsed(text: str) -> dict[str, Any] | None:
     things = (chinese if re.search("[一-鿿]", rest) else english)(rest.strip(ENDS))
     if not things:
         return None
-    return {"background": background, "things": things, **({"style": style.removesuffix("的")} if style else {})}
+    if not style:
+        return {"background": background, "things": things}
+    style = re.sub("(风格)?的?$| style$", "", style)
+    return {"background": background, "things": things, "style": CALLED.get(style, style)}
 
 
 def taken(pattern: str, text: str) -> tuple[str, str]:

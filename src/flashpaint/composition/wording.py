@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from flashpaint.composition.scene import Background, Scene, Thing
+from collections.abc import Mapping
+from itertools import permutations
 
+from flashpaint.composition.scene import Background, Scene, Thing
+from flashpaint.composition.sentence import IN, ON
+
+LINKS = {"left_of": "to the left of", "right_of": "to the right of", "in_front_of": "in front of"}
+NUMBERS = ("", "one", "two", "three", "four", "five", "six")
 SOMEWHERE = "meadow"  # where a time or a weather is told of, and no place
 
 
@@ -31,8 +37,40 @@ def sentence(scene: Scene) -> str:
     """The whole: things, then where, when and how."""
     things = " and ".join(dict.fromkeys(phrase(thing) for thing in scene.things))
     ground = ground_words(scene.background, None)
-    colour = f" on a {scene.background.colour} background" if scene.background.colour else ""
+    colour = f" on {with_article(scene.background.colour)} background" if scene.background.colour else ""
     return f"{things}{colour}{f', {ground}' if ground else ''}{styled(scene.style)}"
+
+
+def retold(scene: Scene, phrases: Mapping[int, str], told: str, ground: str) -> str:
+    """The whole with its counts and relations. phrases: things by number, as they are told; told: the whole, told of
+    its things and ground alone; ground: that alone, "" where it is plain."""
+    things = [counted(phrases[k], thing.count) for k, thing in enumerate(scene.things)]
+    names = [phrases[k] for k in range(len(things))]
+    link = next((kind for thing in scene.things for kind, _ in thing.relations()), "and")
+    said = f" {LINKS.get(link, link)} ".join(things) if len(things) == 2 else " and ".join(things)
+    for order in permutations(names) if ground else ():
+        if told.startswith(joined := " and ".join(order)):
+            return said + told.removeprefix(joined)
+    if ground:
+        return said + where(ground)
+    return said + sentence(scene).removeprefix(" and ".join(dict.fromkeys(map(phrase, scene.things))))
+
+
+def where(ground: str) -> str:
+    """A place as it follows what is there: "beach at sunset" -> " on the beach at sunset"."""
+    place = ground.removeprefix("the ")
+    if place.startswith(ON):
+        return f" on the {place}"
+    return f" in {place}" if place.startswith("space") else f" in the {place}" if place.startswith(IN) else f", {place}"
+
+
+def counted(noun: str, count: int) -> str:
+    """A noun with its article -> so many of them."""
+    if count == 1:
+        return noun
+    name = noun.partition(" ")[2] or noun
+    plural = f"{name}es" if name.endswith(("s", "x", "ch", "sh")) else f"{name}s"
+    return f"{NUMBERS[count] if count < len(NUMBERS) else count} {plural}"
 
 
 def ground_words(background: Background, style: str | None) -> str:

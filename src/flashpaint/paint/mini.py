@@ -78,4 +78,5 @@ def spec_of(folder: ModelFolder) -> DenoiserSpec:
         guidance_interval=shape.guidance_interval,
         sides=tuple(shape.sides),
         side=shape.sides[0],
+        drafts=True,
     )

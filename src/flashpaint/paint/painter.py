@@ -27,7 +27,8 @@ class PainterSpec:
 
     steps, guidance_scale: by default; sides: the widths and heights that it paints; side: the one by default; heeds:
     the fields of a request, of those in CHOICES, that change its pictures; what it does not heed is refused; loras: the
-    names of those that it has loaded; sampler: a name in SAMPLERS, None where the painter does not say.
+    names of those that it has loaded; sampler: a name in SAMPLERS, None where the painter does not say; drafts:
+    whether several things are painted apart and laid together, since it paints each better alone.
     """
 
     name: str
@@ -39,6 +40,7 @@ class PainterSpec:
     heeds: frozenset[str] = CHOICES
     loras: tuple[str, ...] = ()
     sampler: str | None = None
+    drafts: bool = False
 
     @property
     def title(self) -> str:

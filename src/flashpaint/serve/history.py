@@ -16,7 +16,18 @@ ID = re.compile(r"[0-9a-f]{16}")
 PAGE = 200
 # of an entry's record, what its owner may read: it may name files of the server's, too
 TOLD = (
-    *("guidance_scale", "describe", "negative", "sampler", "schedule", "sigmas", "loras", "regions", "canvas"),
+    *(
+        "guidance_scale",
+        "describe",
+        "compose",
+        "negative",
+        "sampler",
+        "schedule",
+        "sigmas",
+        "loras",
+        "regions",
+        "canvas",
+    ),
     *("used", "notes"),
 )
 REMEMBERED = re.compile(r"(\d{1,18})-([0-9a-f]{16})")

@@ -57,6 +57,7 @@ class Brush(BaseModel):
     sigmas: Annotated[list[float] | None, BeforeValidator(unpacked)] = None
     loras: Annotated[dict[str, float], BeforeValidator(unpacked)] = Field(default_factory=dict)
     describe: bool = Field(True, description="whether the language model rewrites the prompt")
+    compose: bool = Field(True, description="whether several things are painted apart and laid together")
     reuse: str | None = Field(None, description="auto, exact or off: of what is remembered")
     canvas: Literal["flat", "tile", "panorama"] = Field(
         "flat", description="tile: opposite borders meet; panorama: all around, twice as wide as high"
@@ -92,7 +93,7 @@ class Brush(BaseModel):
     def fields(self, studio: Studio) -> dict[str, Any]:
         """PaintRequest's own, but for prompt, owner and source."""
         width, height = to_size(self.size)
-        same = ("seed", "guidance_scale", "describe", "negative", "sampler", "schedule", "reuse", "canvas")
+        same = ("seed", "guidance_scale", "describe", "compose", "negative", "sampler", "schedule", "reuse", "canvas")
         return {
             **{name: getattr(self, name) for name in same},
             "width": width,

@@ -19,6 +19,7 @@ from PIL import Image
 from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Part, Plan, box_of, collage, plan_of, texts_of
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene
+from flashpaint.composition.wording import with_article
 from flashpaint.errors import OutOfRange
 from flashpaint.paint.orders import painted_steps, size_of
 from flashpaint.paint.painter import EditingPainter, WarmPainter
@@ -176,6 +177,7 @@ def region_request(plan: Plan, asked: Mapping[str, Any]) -> PaintRequest:
 
 def regions_of(plan: Plan) -> tuple[Region, ...]:
     """Each thing where it is, under its phrase and the background's."""
-    tail = f" on a {plan.scene.background.colour} background" if plan.scene.background.colour else ""
+    colour = plan.scene.background.colour
+    tail = f" on {with_article(colour)} background" if colour else ""
     where = f", {plan.ground}" if plan.ground else tail
     return tuple(Region(f"{text}{where}", p.box, UNTIL) for p, text in zip(plan.placed, plan.phrases, strict=True))

@@ -1,0 +1,100 @@
+"""Prompts that ask for several things, on the real mini: each is painted apart, and all are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flashpaint import Painting, PaintRequest, Studio
+from flashpaint.bench.judge import Judge, relation_holds
+from flashpaint.models.folder import ModelFolder
+from flashpaint.request import Finished, Progress
+
+PAIRS = [
+    ("a cat to the left of a bus", "一只猫在一辆公交车的左边", ("cat", "bus"), "left"),
+    ("a tree above a penguin", "一棵树在一只企鹅的上面", ("tree", "penguin"), "above"),
+    ("on the right a car, on the left a panda", "左边是熊猫，右边是汽车", ("panda", "car"), "left"),
+    ("a house to the left of a sunflower", "一座房子在一朵向日葵的左边", ("house", "sunflower"), "left"),
+]
+
+
+def paint(studio: Studio, prompt: str, **asked: object) -> Painting:
+    return studio.paint(PaintRequest(prompt, **{"seed": 5, **asked}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("language", [0, 1], ids=["en", "zh"])
+def test_several_things_are_there_and_where_they_belong(studio: Studio, language: int) -> None:
+    judge = Judge(ModelFolder.open("mini"))
+    names = judge._facts["things"]
+    made = studio.paint_many([PaintRequest(pair[language], seed=5) for pair in PAIRS])
+    verdicts = judge.verdicts([painting.picture for painting in made])
+    held = [
+        relation_holds(verdict, [names.index(name) for name in things], relation)
+        for verdict, (*_, things, relation) in zip(verdicts, PAIRS, strict=True)
+    ]
+    assert sum(held) >= 3
+    assert all(painting.used["drafts"] == "2" for painting in made)
+
+
+def test_a_description_says_the_relation_that_was_asked_for(studio: Studio) -> None:
+    assert paint(studio, "猫在狗的左边").description == "a cat to the left of a dog"
+    told = paint(studio, "a dog to the right of a cat on the beach").description
+    assert told == "a dog to the right of a cat on the beach"
+    assert paint(studio, "a horse and a cow and a sheep in a meadow").description.endswith("a sheep in the meadow")
+
+
+@pytest.mark.parametrize("prompt", ["a cat in space", "一只猫", "a red car on the road, cartoon"])
+def test_one_thing_is_painted_as_it_was(studio: Studio, prompt: str) -> None:
+    one, plain = paint(studio, prompt), paint(studio, prompt, compose=False)
+    assert "drafts" not in one.used
+    assert one.picture.tobytes() == plain.picture.tobytes()
+
+
+def test_so_many_of_one_thing_are_as_many_drafts(studio: Studio) -> None:
+    painting = paint(studio, "three balloons")
+    assert painting.used["drafts"] == "3"
+    assert painting.description == "three balloons"
+
+
+def test_a_word_that_clip_does_not_know_again_in_its_telling_is_no_thing(studio: Studio) -> None:
+    asked = ["a rabbit", "highly detailed", "a kitten"]
+    told = {"a rabbit": "a rabbit", "highly detailed": "a city", "a kitten": "a cat"}
+    assert studio.composing.agreed(asked, told) == {"a rabbit", "a kitten"}
+
+
+def test_who_lays_the_picture_out_or_asks_for_none_gets_no_drafts(studio: Studio) -> None:
+    for asked in ({"compose": False}, {"sigmas": (1.0, 0.7, 0.4, 0.2, 0.0)}, {"canvas": "tile"}):
+        assert "drafts" not in paint(studio, "a cat and a dog", **asked).used
+
+
+def test_alone_or_in_company_it_is_the_same_picture(studio: Studio) -> None:
+    alone = paint(studio, "a cat and a bus").picture
+    together = studio.paint_many([PaintRequest(p, seed=5) for p in ("a tree and a house", "a cat and a bus", "a cat")])
+    assert np.abs(np.asarray(alone, int) - np.asarray(together[1].picture, int)).mean() < 1
+
+
+def test_the_drafts_are_told_step_by_step_and_can_be_called_off(studio: Studio) -> None:
+    events = studio.stream(PaintRequest("a cat and a bus", seed=5))
+    drafted = next(event for event in events if isinstance(event, Progress) and event.stage == "draft")
+    assert (drafted.step, drafted.steps) == (1, 2 * studio.painter.spec.steps)
+    events.close()
+    assert isinstance(list(studio.stream(PaintRequest("a cat", seed=5)))[-1], Finished)
+
+
+def test_remembered_it_is_not_composed_again(tmp_path: Path) -> None:
+    studio = Studio.open(memory=tmp_path / "memory")
+    first = paint(studio, "a cat to the left of a bus", reuse="auto")
+    again = paint(studio, "一只猫在一辆公交车的左边", seed=6, reuse="auto")
+    assert (first.used.get("drafts"), again.used.get("drafts")) == ("2", None)
+    assert again.reuse.neighbour == first.reuse.remembered
+    assert again.description == first.description
+    assert studio.memory is not None
+    studio.memory.calibration = studio.memory.calibration.model_copy(update={"floor": 1.1})
+    refused = paint(studio, "a cat to the left of a bus", seed=7, reuse="auto")
+    assert (refused.reuse.kind, refused.used.get("drafts")) == ("refused", "2")
+    assert (
+        refused.picture.tobytes() == paint(studio, "a cat to the left of a bus", seed=7, reuse="off").picture.tobytes()
+    )
+    studio.close()
