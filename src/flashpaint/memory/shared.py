@@ -141,6 +141,8 @@ class SharedStore:
             raise
 
     def _lost(self, error: FlashpaintError) -> None:
+        if self._why is None:
+            log.warning("the shared memory is away: %s", error.message)
         self._why = error
         self._catch_up()
 
