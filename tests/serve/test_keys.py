@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -116,6 +117,13 @@ def test_a_key_may_only_what_its_scopes_say_and_nothing_once_revoked(another: An
     keys.add("bob", ["admin"])
     with pytest.raises(openai.AuthenticationError):
         server.client(secret).models.list()
+
+
+def test_shelves_of_one_folder_that_open_together_sign_alike(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        shelves = list(pool.map(lambda _: Shelf(tmp_path, hold_s=100), range(64)))
+    assert len({shelf.secret for shelf in shelves}) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("secret")] == ["secret"]
 
 
 def test_a_url_is_good_only_as_it_was_signed_and_only_for_a_while(tmp_path: Path) -> None:

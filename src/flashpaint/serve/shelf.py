@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -78,6 +80,11 @@ class Shelf:
 
 
 def secret_of(path: Path) -> bytes:
+    """The same for all who share the folder, though several start at once: the first link to the name holds."""
     if not path.exists():
-        write_private(path, secrets.token_bytes(32))
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        write_private(fresh, secrets.token_bytes(32))
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
     return path.read_bytes()
