@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from flashpaint import Painting, PaintRequest, Studio
 from flashpaint.bench.judge import Judge, relation_holds
 from flashpaint.models.folder import ModelFolder
 from flashpaint.request import Finished, Progress
+from flashpaint.tell.teller import Telling
 
 PAIRS = [
     ("a cat to the left of a bus", "一只猫在一辆公交车的左边", ("cat", "bus"), "left"),
@@ -98,3 +100,28 @@ def test_remembered_it_is_not_composed_again(tmp_path: Path) -> None:
         refused.picture.tobytes() == paint(studio, "a cat to the left of a bus", seed=7, reuse="off").picture.tobytes()
     )
     studio.close()
+
+
+def test_what_was_told_beside_the_one_thing_that_was_asked_for_is_taken_back(studio: Studio) -> None:
+    studio_teller, studio.teller = studio.teller, Doubling(studio.teller)
+    try:
+        painting = paint(studio, "a blue guitar in space")
+    finally:
+        studio.teller = studio_teller
+    assert painting.description == "a blue guitar in space"
+    assert "drafts" not in painting.used
+
+
+class Doubling:
+    """A teller that adds a thing to whole scenes, as language models do."""
+
+    def __init__(self, teller: object) -> None:
+        self.teller = teller
+        self.name, self.concepts = teller.name, teller.concepts  # type: ignore[attr-defined]
+
+    def tell(self, prompts: list[str], sights: list[object]) -> list[Telling]:
+        told = self.teller.tell(prompts, sights)  # type: ignore[attr-defined]
+        return [
+            replace(telling, description=f"a drum and {telling.description}") if " in " in prompt else telling
+            for prompt, telling in zip(prompts, told, strict=True)
+        ]

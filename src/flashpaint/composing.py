@@ -17,7 +17,7 @@ from PIL import Image
 from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Plan, collage, plan_of, texts_of
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene, scene_of
-from flashpaint.composition.sentence import parsed
+from flashpaint.composition.sentence import PLACES, parsed
 from flashpaint.composition.wording import phrase, retold
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
@@ -37,9 +37,9 @@ def composable(request: PaintRequest, spec: PainterSpec) -> bool:
 
 
 def scene_in(text: str) -> Scene | None:
-    """The scene of several things that the words ask for; None where it is one thing, too many, or none that fit."""
+    """The scene that the words ask for; None where there is no thing, too many, or they do not fit."""
     found = parsed(text)
-    if found is None or not 2 <= sum(thing.get("count", 1) for thing in found["things"]) <= MOST:
+    if found is None or sum(thing.get("count", 1) for thing in found["things"]) > MOST:
         return None
     try:
         scene = scene_of(found)
@@ -47,6 +47,10 @@ def scene_in(text: str) -> Scene | None:
     except OutOfRange:
         return None
     return scene
+
+
+def number(scene: Scene | None) -> int:
+    return sum(thing.count for thing in scene.things) if scene else 0
 
 
 class Composing:
@@ -63,25 +67,32 @@ class Composing:
     def plan(self, jobs: Sequence[Job]) -> None:
         """Give the jobs that ask for several things their plans, and descriptions that say the same.
 
-        The prompt's own words are the surer guide to what is where: each thing is told alone, and clip says whether it
-        is still what was asked for. Where it is not, what was told of the whole is read instead.
+        The prompt's own words are the surer guide to how many there are and what is where: each thing is told alone,
+        and clip says whether it is still what was asked for. Where it is not, what was told of the whole is read.
         """
         if not isinstance(self.painter, WarmPainter):
             return
         jobs = [job for job in jobs if composable(job.request, self.painter.spec)]
-        asked = [None if job.recall and job.recall.told else scene_in(job.request.prompt) for job in jobs]
-        several = [scene for scene, job in zip(asked, jobs, strict=True) if scene and job.request.describe]
-        told = self.told(chain.from_iterable(map(texts_of, several)))
-        agreed = self.agreed([phrase(thing) for scene in several for thing in scene.things], told)
-        for job, scene in zip(jobs, asked, strict=True):
-            words = told if job.request.describe else {}
-            if scene is None or not all(phrase(thing) in agreed for thing in scene.things if job.request.describe):
-                scene, words = scene_in(job.telling.description), {}
-            if scene is not None:
-                order = job.order
-                plan = plan_of(scene, words, order.seed, (order.width, order.height))
-                phrases = {p.number: text for p, text in zip(plan.placed, plan.phrases, strict=True)}
-                job.plan = replace(plan, whole=retold(scene, phrases, plan.whole, plan.ground))
+        asked = [scene_in(job.request.prompt) for job in jobs]
+        told = [scene_in(job.telling.description) for job in jobs]
+        doubtful = [max(number(a), number(t)) > 1 and a is not None for a, t in zip(asked, told, strict=True)]
+        again = [a for a, job, d in zip(asked, jobs, doubtful, strict=True) if a and d and retells(job)]
+        words = self.told(chain.from_iterable(map(texts_of, again)))
+        agreed = self.agreed([phrase(thing) for scene in again for thing in scene.things], words)
+        for job, ours, theirs in zip(jobs, asked, told, strict=True):
+            if ours and retells(job) and all(phrase(thing) in agreed for thing in ours.things):
+                self._as_asked(job, ours, words)
+            elif ours and number(ours) > 1 and not job.request.describe:
+                self._as_asked(job, ours, {})
+            elif theirs and number(theirs) > 1 and number(ours) != 1:
+                self._as_asked(job, theirs, {})
+
+    def _as_asked(self, job: Job, scene: Scene, words: Mapping[str, str]) -> None:
+        """words: the scene's texts as they are told, as long as they are told anew."""
+        plan = plan_of(scene, words, job.order.seed, (job.order.width, job.order.height))
+        phrases = {placed.number: text for placed, text in zip(plan.placed, plan.phrases, strict=True)}
+        job.telling = replace(job.telling, description=retold(scene, phrases, plan.whole, plan.ground))
+        job.plan = plan if number(scene) > 1 else None
 
     def agreed(self, phrases: Sequence[str], told: Mapping[str, str]) -> set[str]:
         """Those that are told as one thing and nothing more, and the same to clip."""
@@ -154,6 +165,13 @@ def cut(plan: Plan, n: int, pictures: Mapping[Key, Image.Image]) -> CutOut:
     return found if found.likely else first
 
 
+def retells(job: Job) -> bool:
+    """Whether its things are told one by one: not where memory kept a description that says them all."""
+    return job.request.describe and not (job.recall and job.recall.told)
+
+
 def one_thing(text: str) -> bool:
     found = parsed(text)
-    return found is not None and len(found["things"]) == 1 and not found["background"] and "style" not in found
+    if found is None or len(found["things"]) != 1 or found["background"] or "style" in found:
+        return False
+    return found["things"][0]["name"] not in PLACES

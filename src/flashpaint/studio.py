@@ -183,8 +183,7 @@ class Studio:
         with clock("tell"):
             self.composing.plan(jobs)
         for job in jobs:
-            told = job.plan.whole if job.plan else job.telling.description
-            job.order = replace(job.order, description=told or job.request.prompt)
+            job.order = replace(job.order, description=job.telling.description or job.request.prompt)
         if memory and any(job.recalls for job in jobs):
             with self.reading, clock("recall"):
                 seen = self.seer.see_text([job.order.description for job in jobs])

@@ -59,6 +59,7 @@ NO_LINK = r"|\b(?:next to|beside|and|with)\b|,"
 SIDES = {"left_of": "左边|左侧", "right_of": "右边|右侧", "above": "上方", "on": "上面", "below": "下方"}
 SIDES |= {"under": "下面", "inside": "里面", "behind": "后面", "in_front_of": "前面"}
 PLACES_EN = sorted({*IN, *ON, "sea", "ocean", "outer space", "woods", "highway", "snow"}, key=len, reverse=True)
+PLACES = frozenset({*PLACES_EN, "underwater"})
 PLACES_ZH = "太空|宇宙|海底|大海|海上|海滩|沙滩|雪山|森林|树林|沙漠|城市|草地|草原|天空|客厅|房间|公路|马路"
 MEASURES = "[只匹头条朵棵根串颗块辆个架艘座台张把栋列顶盏枚头]"
 ENDS = " ,，：（）()"
