@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from flashpaint.composition.tint import turn_hue
 from training import places
 from training.grammar import describe
 from training.run import RUNS, Stage, contact_sheet
@@ -99,22 +100,6 @@ class Painter:
 
 def unseen_drawing(code: str) -> bool:
     return sum(code.encode()) % 10 == 0
-
-
-def turn_hue(drawing: np.ndarray, rgb: tuple[int, ...]) -> np.ndarray:
-    """Turn the drawing's dominant hue (and hues within 40 degrees of it) to that of `rgb`, keeping light and shade."""
-    hsv = np.asarray(Image.fromarray(drawing[..., :3]).convert("HSV")).astype(np.int32)
-    coloured = (drawing[..., 3] > 128) & (hsv[..., 1] > 60) & (hsv[..., 2] > 40)
-    if not coloured.any():
-        return drawing
-    hues = np.bincount(hsv[..., 0][coloured], minlength=256)
-    dominant = int(np.argmax(np.convolve(np.tile(hues, 3), np.ones(21), "same")[256:512]))
-    target, saturation, _ = (int(c) for c in np.asarray(Image.new("RGB", (1, 1), tuple(rgb)).convert("HSV"))[0, 0])
-    near = (np.abs((hsv[..., 0] - dominant + 128) % 256 - 128) < 28) & (hsv[..., 1] > 40)
-    hsv[..., 0] = np.where(near, (hsv[..., 0] - dominant) // 3 + target, hsv[..., 0]) % 256
-    hsv[..., 1] = np.where(near, (hsv[..., 1] + saturation) // 2, hsv[..., 1])
-    turned = np.asarray(Image.fromarray(hsv.astype(np.uint8), "HSV").convert("RGB"))
-    return np.concatenate([turned, drawing[..., 3:]], -1)
 
 
 def captioned(picture: Image.Image, caption: str) -> Image.Image:

@@ -1,5 +1,6 @@
-"""Several things asked for at once: each is painted alone on a plain ground and cut out; laid into their boxes on the
-painted background, all are noised a little and painted on together. For painters that show one thing better than two.
+"""Several things asked for at once, or one in a colour of its own: each is painted alone on a plain ground, cut out
+and turned to its colour; laid into their boxes on the painted background, all are noised a little and painted on
+together. For painters that show one thing better than two, and seldom in the colour that was asked for.
 
 `flashpaint.tasks.compose` does the same for scenes that are written out.
 """
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Plan, collage, plan_of, texts_of
+from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Plan, collage, hue, plan_of, texts_of
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene, scene_of
 from flashpaint.composition.sentence import PLACES, parsed
@@ -49,6 +50,11 @@ def scene_in(text: str) -> Scene | None:
     return scene
 
 
+def apart(scene: Scene) -> bool:
+    """Whether it is painted from drafts: of several things, or of one in a colour that it may not have by itself."""
+    return number(scene) > 1 or any(map(hue, scene.things))
+
+
 def number(scene: Scene | None) -> int:
     return sum(thing.count for thing in scene.things) if scene else 0
 
@@ -75,16 +81,16 @@ class Composing:
         jobs = [job for job in jobs if composable(job.request, self.painter.spec)]
         asked = [scene_in(job.request.prompt) for job in jobs]
         told = [scene_in(job.telling.description) for job in jobs]
-        doubtful = [max(number(a), number(t)) > 1 and a is not None for a, t in zip(asked, told, strict=True)]
+        doubtful = [a is not None and (apart(a) or number(t) > 1) for a, t in zip(asked, told, strict=True)]
         again = [a for a, job, d in zip(asked, jobs, doubtful, strict=True) if a and d and retells(job)]
         words = self.told(chain.from_iterable(map(texts_of, again)))
         agreed = self.agreed([phrase(thing) for scene in again for thing in scene.things], words)
         for job, ours, theirs in zip(jobs, asked, told, strict=True):
             if ours and retells(job) and all(phrase(thing) in agreed for thing in ours.things):
                 self._as_asked(job, ours, words)
-            elif ours and number(ours) > 1 and not job.request.describe:
+            elif ours and apart(ours) and not job.request.describe:
                 self._as_asked(job, ours, {})
-            elif theirs and number(theirs) > 1 and number(ours) != 1:
+            elif theirs and apart(theirs) and number(ours) != 1:
                 self._as_asked(job, theirs, {})
 
     def _as_asked(self, job: Job, scene: Scene, words: Mapping[str, str]) -> None:
@@ -92,7 +98,7 @@ class Composing:
         plan = plan_of(scene, words, job.order.seed, (job.order.width, job.order.height))
         phrases = {placed.number: text for placed, text in zip(plan.placed, plan.phrases, strict=True)}
         job.telling = replace(job.telling, description=retold(scene, phrases, plan.whole, plan.ground))
-        job.plan = plan if number(scene) > 1 else None
+        job.plan = plan if apart(scene) else None
 
     def agreed(self, phrases: Sequence[str], told: Mapping[str, str]) -> set[str]:
         """Those that are told as one thing and nothing more, and the same to clip."""

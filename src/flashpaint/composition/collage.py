@@ -12,7 +12,9 @@ from PIL import Image
 
 from flashpaint.composition.layout import Box, Placed, layout
 from flashpaint.composition.matte import CutOut, corner, fitted, lay
-from flashpaint.composition.scene import Scene
+from flashpaint.composition.scene import Scene, Thing
+from flashpaint.composition.sentence import CALLED
+from flashpaint.composition.tint import TINTS, tinted
 from flashpaint.composition.wording import ground_words, phrase, sentence, styled, with_article
 
 FINISH, STEPS = 0.125, 8  # the share of so many steps, or of the model's own if more, that the collage is painted on
@@ -58,7 +60,8 @@ class Plan:
         """What is painted for the k-th of what is placed."""
         thing = self.scene.things[self.placed[k].number]
         ground = GROUNDS[1] if again else (self.scene.background.colour or GROUNDS[0])
-        said = f"{self.phrases[k]} on {with_article(ground)} background{styled(thing.style or self.scene.style)}"
+        drawn = untinted(self.phrases[k], hue(thing))
+        said = f"{drawn} on {with_article(ground)} background{styled(thing.style or self.scene.style)}"
         return said, self.seed + k + (SEEDS if again else 1)
 
 
@@ -79,11 +82,25 @@ def plan_of(scene: Scene, told: Mapping[str, str], seed: int, size: tuple[int, i
     return Plan(scene, seed, placed, said, told.get(whole, whole), told.get(ground, ground), size)
 
 
+def hue(thing: Thing) -> str | None:
+    """The colour that it is turned to, None where it keeps its own."""
+    colour = CALLED.get(thing.colour or "", thing.colour)
+    return colour if colour in TINTS else None
+
+
+def untinted(text: str, colour: str | None) -> str:
+    """ "a blue car" -> "a car": what is turned to a colour is drawn best in its own."""
+    article, _, noun = text.partition(" ")
+    if colour is None or not noun.startswith(f"{colour} ") or article not in ("a", "an"):
+        return text
+    return with_article(noun.removeprefix(f"{colour} "))
+
+
 def collage(plan: Plan, canvas: Image.Image, cuts: Sequence[CutOut]) -> tuple[Part, ...]:
     """Lay the things onto the canvas, farthest first, and tell what of each is seen."""
     covers = []
     for placed, cut in zip(plan.placed, cuts, strict=True):
-        small = fitted(cut, placed.box, canvas.size)
+        small = tinted(fitted(cut, placed.box, canvas.size), hue(plan.scene.things[placed.number]))
         covers.append(lay(canvas, small, corner(small, placed.box, canvas.size, stands=not plan.plain)))
     nearer, parts = np.zeros_like(covers[0]), list[Part]()
     for placed, text, cover in zip(plan.placed[::-1], plan.phrases[::-1], covers[::-1], strict=True):
