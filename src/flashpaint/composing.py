@@ -19,7 +19,7 @@ from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Plan, colla
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene, scene_of
 from flashpaint.composition.sentence import PLACES, parsed
-from flashpaint.composition.wording import phrase, retold
+from flashpaint.composition.wording import ground_words, phrase, retold, sentence
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
 from flashpaint.paint.orders import painted_steps
@@ -83,7 +83,8 @@ class Composing:
         told = [scene_in(job.telling.description) for job in jobs]
         doubtful = [a is not None and (apart(a) or number(t) > 1) for a, t in zip(asked, told, strict=True)]
         again = [a for a, job, d in zip(asked, jobs, doubtful, strict=True) if a and d and retells(job)]
-        words = self.told(chain.from_iterable(map(texts_of, again)))
+        words = dict(self.told(chain.from_iterable(map(texts_of, again))))
+        words |= {text: self.ground(text, whole, words) for text, whole in filter(None, map(on_a_place, again))}
         agreed = self.agreed([phrase(thing) for scene in again for thing in scene.things], words)
         for job, ours, theirs in zip(jobs, asked, told, strict=True):
             if ours and retells(job) and all(phrase(thing) in agreed for thing in ours.things):
@@ -92,6 +93,18 @@ class Composing:
                 self._as_asked(job, ours, {})
             elif theirs and apart(theirs) and number(ours) != 1:
                 self._as_asked(job, theirs, {})
+
+    def ground(self, text: str, whole: str, told: Mapping[str, str]) -> str:
+        """A place as it is told alone or with what is there, whichever clip finds nearer; as it was asked for where it
+        is neither."""
+        retold = parsed(told[whole]) or {"background": {}}
+        named = retold["background"].get("place", "")
+        named = "underwater" if f"under the {named}" in told[whole] else named
+        time = retold["background"].get("time")
+        either = [told[text], *([f"{named} at {time}" if time else named] if named else [])]
+        seen = self.seen([text, *either])
+        near = seen[1:] @ seen[0]
+        return either[int(near.argmax())] if near.max() >= AGREED else text
 
     def _as_asked(self, job: Job, scene: Scene, words: Mapping[str, str]) -> None:
         """words: the scene's texts as they are told, as long as they are told anew."""
@@ -169,6 +182,12 @@ def cut(plan: Plan, n: int, pictures: Mapping[Key, Image.Image]) -> CutOut:
     second = pictures.get(plan.draft(n, again=True))
     found = cut_out(second) if second and not first.likely else first
     return found if found.likely else first
+
+
+def on_a_place(scene: Scene) -> tuple[str, str] | None:
+    """What is to be told of its ground, and of the whole."""
+    ground = ground_words(scene.background, scene.style)
+    return (ground, sentence(scene)) if ground else None
 
 
 def retells(job: Job) -> bool:
