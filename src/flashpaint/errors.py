@@ -77,6 +77,12 @@ class PaintingFailed(FlashpaintError):
     code = "painting_failed"
 
 
+class ReplicaLost(FlashpaintError):
+    """What was at work on this is gone, and nothing else could take it on: asking again is of use."""
+
+    code = "replica_lost"
+
+
 class Cancelled(FlashpaintError):
     """The picture was called off before it was done."""
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from flashpaint.cli.options import MODELS, Fast, Folder, Model, Painter, Remember, Revision, Seer, Teller, served_folder
+from flashpaint.errors import OutOfRange
+from flashpaint.request import check_number
+
+if TYPE_CHECKING:
+    from flashpaint.serve.settings import Settings
 
 LOAD = "Under load"
 WHO = "Who may"
 CARE = "With care"
+RAY = "On Ray (see docs/scale.md)"
 
 Data = Annotated[
     Path | None,
@@ -65,6 +74,11 @@ def serve(
     concepts: Annotated[
         Path | None, typer.Option(help="What the policy looks for, one a line.", rich_help_panel=CARE)
     ] = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Read and paint in replicas of a Ray cluster.", rich_help_panel=RAY)
+    ] = False,
+    paint_replicas: Annotated[int, typer.Option(help="That paint, each with its own loop.", rich_help_panel=RAY)] = 1,
+    read_replicas: Annotated[int, typer.Option(help="That see and tell.", rich_help_panel=RAY)] = 1,
     remember: Remember = True,
     memory: Folder = None,
     model: Model = "mini",
@@ -104,6 +118,18 @@ def serve(
     )
     check_reach(settings)
     door = bound(settings)
+    where = (memory or memory_address()) if remember else None
+    if ray:
+        models = {
+            "model": model,
+            "painter": painter,
+            "revision": revision,
+            "fast": fast,
+            "seer": seer,
+            "teller": teller,
+        }
+        serve_on_ray(settings, door, {**models, "threads": threads}, str(where or ""), paint_replicas, read_replicas)
+        return
     studio = Studio.open(
         model,
         threads,
@@ -112,7 +138,7 @@ def serve(
         fast=fast,
         seer=seer,
         teller=teller,
-        memory=(memory or memory_address()) if remember else None,
+        memory=where,
     )
     log_to_stderr()
     running = server(studio, settings)
@@ -124,3 +150,33 @@ def serve(
         running.run(sockets=[door])
     finally:
         studio.close()
+
+
+def serve_on_ray(
+    settings: Settings,
+    door: socket.socket,
+    models: dict[str, object],
+    memory: str,
+    paint_replicas: int,
+    read_replicas: int,
+) -> None:
+    try:
+        from flashpaint.cluster.app import Plan, Replicas
+        from flashpaint.cluster.local import run
+    except ImportError as missing:
+        raise OutOfRange(f"--ray needs Ray ({missing}): pip install 'flashpaint[ray]'", param="ray") from missing
+    check_number("paint_replicas", paint_replicas, 1, 1000)
+    check_number("read_replicas", read_replicas, 1, 1000)
+    port = door.getsockname()[1]
+    door.close()  # Ray opens it anew
+    models["threads"] = models["threads"] or max(1, (os.cpu_count() or 1) // paint_replicas)
+    plan = Plan(
+        models=models,
+        service=asdict(settings),
+        memory=memory or None,
+        paint=Replicas(least=paint_replicas, most=paint_replicas),
+        read=Replicas(least=read_replicas, most=read_replicas),
+        drain_s=settings.drain_s,
+    )
+    said = f"flashpaint listens on http://{settings.host}:{port}/v1, painting in {paint_replicas} replicas of Ray"
+    run(plan, settings.host, port, lambda: Console(stderr=True, highlight=False, soft_wrap=True).print(said))

@@ -22,6 +22,7 @@ from flashpaint.errors import (
     ModelNotFound,
     PictureUnreadable,
     QueueFull,
+    ReplicaLost,
     RequestInvalid,
 )
 
@@ -107,7 +108,7 @@ def problem_of(error: BaseException) -> Problem:
 def of_ours(error: FlashpaintError) -> Problem:
     if isinstance(error, QueueFull):
         return Problem(429, "rate_limit_error", error.message, code=error.code, retry_s=error.wait_s)
-    if isinstance(error, MemoryBusy):
+    if isinstance(error, MemoryBusy | ReplicaLost):
         return Problem(503, "server_error", without_paths(error.message), code=error.code, retry_s=2)
     if isinstance(error, RequestInvalid | PictureUnreadable):
         return refused(error.message, error.param, error.code)

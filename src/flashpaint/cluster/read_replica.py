@@ -1,0 +1,64 @@
+"""A replica that reads: CLIP and the language model, for whoever asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from flashpaint.cluster.crossing import Fault, ReaderCard, fault_of
+from flashpaint.cluster.models import Models
+from flashpaint.errors import FlashpaintError
+from flashpaint.see.concepts import Concepts
+from flashpaint.tell.teller import Sight, Telling
+
+Features = NDArray[np.float32]
+
+
+class ReadReplica:
+    """Its methods are called by Ray on threads; the models serve one caller at a time."""
+
+    def __init__(self, models: Models) -> None:
+        self.seer, self.teller = models.open_readers()
+        self.concepts = Concepts(self.seer)
+        self.reading = threading.Lock()
+        z = self.seer.see_text(["a cat in space"])  # warm before it is ready
+        self.teller.tell(["a cat in space"], self.sights(["a cat in space"], z))
+
+    def card(self) -> ReaderCard:
+        return ReaderCard(self.seer.name, self.seer.dim, self.teller.name)
+
+    def see_text(self, texts: Sequence[str]) -> tuple[Features, list[tuple[str, ...]]] | Fault:
+        """(n, dim), and the notes on each text, which would be another call."""
+        try:
+            with self.reading:
+                return self.seer.see_text(texts), [self.seer.notes_on(text) for text in texts]
+        except FlashpaintError as error:
+            return fault_of(error)
+
+    def see_images(self, images: Sequence[Image.Image]) -> Features | Fault:
+        try:
+            with self.reading:
+                return self.seer.see_images(images)
+        except FlashpaintError as error:
+            return fault_of(error)
+
+    def tell(self, prompts: Sequence[str], z: Features) -> list[Telling] | Fault:
+        try:
+            with self.reading:
+                return self.teller.tell(prompts, self.sights(prompts, z))
+        except FlashpaintError as error:
+            return fault_of(error)
+
+    def sights(self, prompts: Sequence[str], z: Features) -> list[Sight]:
+        """Made here, since a sight has a function of the seer's."""
+        if not self.teller.concepts:
+            return [Sight(row) for row in z]
+        near = self.concepts.near(z, self.teller.concepts)
+        return [
+            Sight(row, concepts=words, nearness=self.concepts.nearness(prompt, row))
+            for prompt, row, words in zip(prompts, z, near, strict=True)
+        ]
