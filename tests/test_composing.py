@@ -133,3 +133,9 @@ def test_a_colour_that_was_asked_for_is_the_one_that_is_seen(studio: Studio) -> 
         assert painting.used["drafts"] == "1"
         middle = np.asarray(painting.picture.resize((32, 32)), float)[10:22, 10:22].mean((0, 1))
         assert np.argmax(middle) == np.argmax((red, green, blue)), prompt
+
+
+def test_all_steps_that_were_painted_are_counted(studio: Studio) -> None:
+    assert paint(studio, "a cat", steps=4).painted_steps == 4
+    assert paint(studio, "a cat and a bus", steps=4).painted_steps >= 2 * 4 + 1
+    assert paint(studio, "a cat and a bus on the beach", steps=4).painted_steps >= 3 * 4 + 1

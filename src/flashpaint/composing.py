@@ -154,6 +154,7 @@ class Composing:
                     yield Progress("draft", done, steps)
                     if step.picture is not None:
                         pictures[at] = step.picture
+                        jobs[at[0]].painted_steps += step.position
         finally:
             for ride in rides:
                 ride.close()

@@ -25,6 +25,7 @@ class Job:
     telling: Telling = UNTOLD
     plan: Plan | None = None
     laid: Order | None = None
+    painted_steps: int = 0
 
     @property
     def whole(self) -> Order:

@@ -262,7 +262,8 @@ class Painting:
 
     seed, steps, guidance_scale: what was really used. timings: seconds a stage (see, tell, condition, denoise, decode,
     total; shared by all pictures of one batch). used: model, version, engine, device, teller. notes: what the caller
-    should know, such as a prompt that was longer than the model reads. reuse: what came from memory.
+    should know, such as a prompt that was longer than the model reads. reuse: what came from memory. painted_steps:
+    denoising steps that were painted for it, those of drafts and of a refused start among them.
     """
 
     picture: Image.Image
@@ -275,6 +276,7 @@ class Painting:
     used: Mapping[str, str]
     notes: tuple[str, ...] = field(default=())
     reuse: Reuse = field(default=Reuse())
+    painted_steps: int = 0
 
 
 @dataclass(frozen=True)

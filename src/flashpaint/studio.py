@@ -204,6 +204,7 @@ class Studio:
         painted again from noise."""
         yield Progress("denoise", job.whole.skipped, job.whole.steps)
         step = yield from self._follow(ride, clock, job.order)
+        job.painted_steps += step.position - job.whole.skipped
         seen, memory = self._look(job, step, clock), self.recollection
         if memory and job.recall and seen is not None and not memory.accepts(job.recall, job.order, seen):
             job.order = replace(job.order, start=None, skipped=0)
@@ -214,6 +215,7 @@ class Studio:
                 step = yield from self._follow(again, clock, job.order)
             finally:
                 again.close()
+            job.painted_steps += step.position - job.whole.skipped
             seen = self._look(job, step, clock)
         assert step.picture is not None
         seconds = clock.seconds()
@@ -307,6 +309,7 @@ class Studio:
             seconds,
             used,
             self._notes(job),
+            painted_steps=job.painted_steps,
         )
 
     def _notes(self, job: Job) -> tuple[str, ...]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import os
+import shutil
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,7 +22,7 @@ import pytest
 from PIL import Image
 
 from flashpaint.memory.sqlite import SqliteStore
-from tests.serve.conftest import Spawned, spawned
+from tests.serve.conftest import Spawned, free_port, spawned
 
 DRAIN_S = 10
 LIMITS = ("--at-once", "4", "--max-queue", "8", "--drain", str(DRAIN_S))
@@ -191,3 +196,32 @@ def test_killed_under_load_nothing_that_was_told_is_lost_and_nothing_half_writte
         assert (
             httpx2.post(f"{again.url}/v1/images/generations", json={"prompt": "a cat"}, timeout=30).status_code == 200
         )
+
+
+def test_told_to_stop_while_the_models_load_it_stops_without_a_failure(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {**os.environ, "FLASHPAINT_DATA": str(tmp_path), "FLASHPAINT_MEMORY": str(tmp_path / "memory")}
+    command = [sys.executable, "-m", "flashpaint.cli", "serve", "--port", str(port)]
+    # as the first process of a container, where a signal that nobody handles is lost
+    alone = ["unshare", "--pid", "--fork", "--kill-child"] if os.getuid() == 0 and shutil.which("unshare") else []
+    process = subprocess.Popen([*alone, *command], env=environment, stderr=subprocess.PIPE)
+    try:
+        child = process.pid
+        while not taken(port):
+            assert process.poll() is None
+        if alone:
+            child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+        os.kill(child, signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+
+
+def taken(port: int) -> bool:
+    """Whether somebody has bound it, before anybody answers there."""
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

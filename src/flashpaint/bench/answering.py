@@ -127,8 +127,8 @@ def run(
                 painting = studio.paint(request)
                 spent = time.perf_counter() - started
                 reuse = painting.reuse
-                done = painting.steps - reuse.skipped + reuse.tried
-                paintings.append((k, spent, reuse.skipped / painting.steps, reuse.kind, painting.picture, done))
+                share = reuse.skipped / painting.steps
+                paintings.append((k, spent, share, reuse.kind, painting.picture, painting.painted_steps))
                 tick()
 
         began = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -98,6 +99,7 @@ def serve(
     from flashpaint.serve.settings import Settings
     from flashpaint.studio import Studio
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as a container's first process it would be ignored
     settings = Settings(
         folder=served_folder(data),
         host=host,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from flashpaint.memory.calibration import Calibration
 from flashpaint.memory.entry import Entry, Kind, Scope
 from flashpaint.memory.index import Index
+from flashpaint.memory.shared import SharedStore
 from flashpaint.memory.store import Neighbours, Store
 
 NEIGHBOURS = 16  # of which one is chosen
@@ -124,6 +125,16 @@ class Memory:
     def fits(self, description: NDArray[np.float32], picture: NDArray[np.float32]) -> bool:
         """The guard: whether clip sees the description (dim,) in the picture (dim,)."""
         return float(description @ picture) >= self.calibration.floor
+
+    @property
+    def away(self) -> bool:
+        """Whether a shared store is out of reach now."""
+        return isinstance(self.store, SharedStore) and self.store.away
+
+    @property
+    def spooled(self) -> int:
+        """Bytes that wait for a shared store."""
+        return self.store.spool.size() if isinstance(self.store, SharedStore) else 0
 
     def close(self) -> None:
         self.store.close()

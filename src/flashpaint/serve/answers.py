@@ -68,7 +68,7 @@ def frame(asked: Answered, painting: Painting | None) -> dict[str, Any]:
 def usage(requests: Sequence[PaintRequest], paintings: Sequence[Painting]) -> dict[str, Any]:
     """Not a bill: a text token is four bytes of the prompt, a picture token one denoising step that was painted."""
     text = math.ceil(len(requests[0].prompt.encode()) / 4)
-    images = sum(max(0, p.steps - p.reuse.skipped + p.reuse.tried) for p in paintings)
+    images = sum(p.painted_steps for p in paintings)
     return {
         "input_tokens": text,
         "output_tokens": images,

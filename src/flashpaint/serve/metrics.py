@@ -45,7 +45,7 @@ class Metrics:
     def painted(self, painting: Painting) -> None:
         reuse = painting.reuse
         self.pictures.labels(reuse.kind).inc()
-        self.steps.inc(max(0, painting.steps - reuse.skipped + reuse.tried))
+        self.steps.inc(painting.painted_steps)
         self.skipped.inc(0 if reuse.kind == "refused" else reuse.skipped)
         for stage, seconds in painting.timings.items():
             self.stage_s.labels(stage).observe(seconds)

@@ -48,6 +48,9 @@ class Service:
         self.background: set[asyncio.Task[Any]] = set()
         self.metrics.watch("flashpaint_waiting", "Pictures in the line", lambda: self.line.waiting)
         self.metrics.watch("flashpaint_painting", "Pictures that paint", lambda: self.line.painting)
+        if (memory := studio.memory) is not None:
+            self.metrics.watch("flashpaint_memory_away", "1 while it is out of reach", lambda: memory.away)
+            self.metrics.watch("flashpaint_memory_spooled_bytes", "Waiting for it", lambda: memory.spooled)
         self.metrics.watch("flashpaint_ready", "1 once it is warm", lambda: self.ready and not self.draining)
 
     async def aside(self, work: Callable[..., T], *given: Any) -> T:
