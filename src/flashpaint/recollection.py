@@ -20,7 +20,7 @@ from PIL import Image
 from flashpaint import marks
 from flashpaint.errors import FlashpaintError
 from flashpaint.memory.entry import Entry, Kind, Scope, digest_of
-from flashpaint.memory.memory import Match, Memory, skipped_steps
+from flashpaint.memory.memory import LENDS, Match, Memory, skipped_steps
 from flashpaint.paint.orders import scale_of, size_of
 from flashpaint.paint.painter import Order, Painter, WarmPainter
 from flashpaint.request import Painting, PaintRequest, Reuse
@@ -155,13 +155,14 @@ class Recollection:
             return ""
         if order.skipped and recall.match and recall.match.noise <= self.memory.calibration.deepest:
             return ""
+        lends = not order.skipped or recall.match is None or recall.match.noise > LENDS
         features: dict[Kind, NDArray[np.float32]] = {"prompt": recall.z, "description": recall.seen, "picture": seen}
         entry = Entry(
             scope=recall.scope,
             prompt=painting.request.prompt,
             description=painting.description,
             features={kind: row.astype(np.float16) for kind, row in features.items()},
-            latents=None if order.skipped else latents,
+            latents=latents if lends else None,
             key="" if order.skipped else recall.key,
             teller=self.teller if painting.request.describe else "",
             seed=painting.seed,

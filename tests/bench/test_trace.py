@@ -75,7 +75,7 @@ def test_with_memory_fewer_steps_are_painted_for_the_same_requests(judge: Judge)
     models, steps = Models(studio, studio.painter, calibrated(ModelFolder.open("mini"))), studio.painter.spec.steps
     cold = run(models, Setting("cold", many=False, tell=True), asked, lambda: None)
     warm = run(models, Setting("warm", many=False, tell=True, memory=True), asked, lambda: None)
-    assert cold.steps == steps
+    assert cold.steps >= steps, "those of drafts among them"
     assert len(warm.pictures) == len(cold.pictures) == 16
     assert warm.steps < steps
     assert warm.stored > 0

@@ -190,13 +190,12 @@ def asked_alike(studio: Studio, families: Sequence[Family]) -> list[tuple[float,
 
 
 def fitted(studio: Studio, measured: Measured, loss: float, how: str) -> Calibration:
-    """Half of the loss is for the start, half for what the neighbour itself lost by one: the pairs measure starts from
-    pictures that were painted from noise."""
+    """The pairs start from pictures that were painted from noise, and so do those that memory starts."""
     return Calibration(
         painter=studio.painter.spec.title,
         seer=studio.seer.name,
         loss=loss,
-        rungs=fit_rungs(measured.samples, loss / 2),
+        rungs=fit_rungs(measured.samples, loss),
         floor=fit_floor(measured.fits),
         told=fit_told(measured.asked, loss),
         how=how,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from flashpaint.memory.calibration import NEVER, Rung
 
 # below this the neighbour's picture shows through whatever the seed: a request without a seed asks for a new picture
-LEAST_NOISE = 0.5
+LEAST_NOISE = 0.4
 
 
 @dataclass(frozen=True)

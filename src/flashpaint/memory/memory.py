@@ -24,7 +24,8 @@ NEIGHBOURS = 16  # of which one is chosen
 ALIKE = 0.005  # of similarity: neighbours that near to the best are as good, and chance chooses
 # what is asked for often gets more pictures of its own to start from, so that not all come to look like the first: one
 # more for every so many uses of each, up to so many
-USES, VARIETY = 6, 8
+USES, VARIETY = 12, 8
+LENDS = 0.9  # the noise share above which a picture that started from another is as good as one from noise
 
 
 @dataclass(frozen=True)
