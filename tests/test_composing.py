@@ -92,6 +92,10 @@ def test_remembered_it_is_not_composed_again(tmp_path: Path) -> None:
     assert (first.used.get("drafts"), again.used.get("drafts")) == ("2", None)
     assert again.reuse.neighbour == first.reuse.remembered
     assert again.description == first.description
+    kindred = paint(studio, "a dog to the left of a bus", seed=6, reuse="auto")
+    assert (kindred.reuse.kind, kindred.used.get("drafts")) == ("none", "2"), (
+        "a neighbour of another layout is no start"
+    )
     assert studio.memory is not None
     studio.memory.calibration = studio.memory.calibration.model_copy(update={"floor": 1.1})
     refused = paint(studio, "a cat to the left of a bus", seed=7, reuse="auto")

@@ -227,7 +227,8 @@ def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
     }
     before = json.loads((folder / "manifest.json").read_text()) if (folder / "manifest.json").exists() else {}
     scores = stage.of("evaluate") / "scores.json"
-    minutes = {
+    # a stage that was not restored keeps what it took
+    minutes = before.get("training", {}).get("minutes", {}) | {
         name: round(torch.load(stage.of(name) / "checkpoint.pt", weights_only=True)["spent"], 1)
         for name in ("clip", "autoencoder", "decoder", "denoiser", "distill", "teller", "judge")
         if (stage.of(name) / "checkpoint.pt").exists()

@@ -103,14 +103,15 @@ class Recollection:
             return said or ""
         return ""
 
-    def started(self, recall: Recall, order: Order) -> Order:
-        """The order, from a neighbour's latents where one is near enough."""
+    def started(self, recall: Recall, order: Order, planned: bool = False) -> Order:
+        """The order, from a neighbour's latents where one is near enough. planned: what it shows is laid out; only the
+        nearest neighbours show the same layout."""
         if recall.mode != "auto" or recall.seen is None or not isinstance(self.painter, WarmPainter):
             return order
         with recall.forgiving():
             match = self.memory.match(recall.scope, recall.seen, order.seed)
             skipped = skipped_steps(self.painter.noise_shares(order), match.noise) if match else 0
-            if match and skipped:
+            if match and skipped and not (planned and match.noise > self.memory.calibration.deepest):
                 recall.match = match
                 return replace(order, start=match.entry.latents, skipped=skipped)
         return order

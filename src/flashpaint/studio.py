@@ -190,7 +190,7 @@ class Studio:
                 for job, row in zip(jobs, seen, strict=True):
                     if job.recall:
                         job.recall.seen = row
-                        job.order = memory.started(job.recall, job.order)
+                        job.order = memory.started(job.recall, job.order, job.plan is not None)
 
     def _look_at_sources(self, jobs: Sequence[Job], clock: Clock) -> None:
         """What clip sees in the pictures that are painted by their looks."""

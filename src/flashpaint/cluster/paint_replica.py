@@ -33,11 +33,13 @@ log = logging.getLogger("flashpaint.cluster")
 
 Size = tuple[int, int]
 
+TELL_S = 0.05  # between two steps that are told: one crosses in about three milliseconds
+
 
 class Underway:
     """A picture in this replica: followed on a thread, called off from any."""
 
-    def __init__(self, work: Work, tell: Callable[[Heard], object]) -> None:
+    def __init__(self, work: Work, tell: Callable[[Step | Fault], object]) -> None:
         self.work, self.tell = work, tell
         self.left = work.order.steps - work.order.skipped
         self.called_off = threading.Event()
@@ -99,22 +101,26 @@ class PaintReplica:
     # ---- painting
 
     async def paint(self, work: Work) -> AsyncGenerator[Heard, None]:
-        """Begun at once, then each step, the last with the picture; or a Fault in the end."""
+        """Begun at once, then steps, those with previews all, others as often as somebody can follow, the last with the
+        picture; or a Fault in the end."""
         loop = asyncio.get_running_loop()
-        heard: asyncio.Queue[Heard] = asyncio.Queue()
+        heard: asyncio.Queue[Step | Fault] = asyncio.Queue()
         one = Underway(work, lambda what: loop.call_soon_threadsafe(heard.put_nowait, what))
         if not self.underway:
             self.moved = time.monotonic()
         self.underway.add(one)
         self.tallied.begun += 1
-        what: Heard | None = None
+        what: Step | Fault | None = None
+        told = time.monotonic()
         try:
             loop.run_in_executor(self.pool, one.follow, self.painter)
             yield Begun(self.tallied.replica, self.painter.notes_on(work.order.description))
             while not last(what):
                 what = await heard.get()
                 self.heard(what)
-                yield what
+                if last(what) or (isinstance(what, Step) and what.preview) or time.monotonic() - told >= TELL_S:
+                    yield what
+                    told = time.monotonic()
         finally:
             one.call_off()  # the picture is nobody's, unless it is done
             self.underway.discard(one)
@@ -122,7 +128,7 @@ class PaintReplica:
             self.tallied.failed += isinstance(what, Fault)
             self.tallied.called_off += not last(what)
 
-    def heard(self, what: Heard) -> None:
+    def heard(self, what: Step | Fault) -> None:
         self.moved = time.monotonic()
         self.tallied.steps += isinstance(what, Step)
 
