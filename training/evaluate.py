@@ -1,6 +1,7 @@
 """evaluate: the exported model, through flashpaint itself, on 500 fixed held-out prompts, read by the judge.
 
-Writes scores.json (which export puts into the manifest) and the gallery. --sweep compares steps and guidance instead.
+Writes scores.json, which export puts into the manifest; `training.gallery` shows pictures. --sweep compares steps and
+guidance instead.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import random
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,79 +26,10 @@ from training.autoencoder import as_tensor
 from training.denoiser import open_denoiser
 from training.export import MINI
 from training.judge import Judge, mean, open_judge, things_of, verdicts
-from training.run import Stage, contact_sheet
-from training.scenes import Painter, captioned
+from training.run import Stage
+from training.scenes import Painter
 from training.trials import COUNTS, held_out_prompts
 from training.world import TINTS, Scene
-
-DOCS = Path(__file__).parent.parent / "docs"
-
-GALLERY = [
-    "a cat in space",
-    "a dog on the beach",
-    "a panda in the forest",
-    "a red car on the road",
-    "a rocket in the sky",
-    "a castle in the snowy mountains at night",
-    "a fish under the sea",
-    "a robot in the city",
-    "a unicorn in a meadow",
-    "a penguin on a blue background",
-    "a dinosaur in the forest",
-    "a sailboat on the sea at sunset",
-    "a fox",
-    "a tiger",
-    "an elephant",
-    "a pizza",
-    "a hamburger, 3d render",
-    "an apple",
-    "a strawberry on a white background",
-    "a guitar",
-    "a cat to the left of a dog",
-    "a tree above a house",
-    "a rabbit and a carrot",
-    "a flying saucer above a cow",
-    "two balloons",
-    "three stars",
-    "two penguins",
-    "a blue car",
-    "a green apple",
-    "a purple heart",
-    "a yellow umbrella",
-    "a ghost in the forest at night",
-    "a snowman in the snowy mountains",
-    "a camel in the desert",
-    "an octopus underwater",
-    "a shark under the sea",
-    "a whale on the sea",
-    "a train in a meadow",
-    "a helicopter in the sky at sunset",
-    "a bus in the city at night",
-    "a truck on a highway",
-    "a tractor in a green field",
-    "a crown",
-    "a diamond",
-    "a trophy on a red background",
-    "an alarm clock",
-    "a camera",
-    "a teddy bear in a living room",
-    "a chair in a room",
-    "a christmas tree in a living room",
-    "a pumpkin at night in the forest",
-    "a dragon in the sky",
-    "an owl in the forest at night",
-    "a butterfly in a meadow",
-    "a ladybug",
-    "a snail on the grass",
-    "a sunflower in a meadow",
-    "a cactus in the desert",
-    "a cake in a living room, cartoon",
-    "a donut, 3d render",
-    "a monkey, cartoon",
-    "a frog, sticker",
-    "space",
-    "beach at sunset",
-]
 
 Paint = Callable[[Sequence[str]], list[Image.Image]]
 
@@ -230,19 +161,6 @@ def sweep(stage: Stage, studio: Studio, judge: Judge) -> None:
         )
 
 
-def gallery(studio: Studio, path: Path, number: int = 64) -> None:
-    texts = GALLERY[:number]
-    pictures = painter_of(studio)(texts)
-    sheet = path.with_suffix(".png")
-    contact_sheet(
-        [captioned(p.resize((160, 160), Image.Resampling.LANCZOS), t) for p, t in zip(pictures, texts, strict=True)],
-        8,
-        sheet,
-    )
-    Image.open(sheet).save(path, quality=88, method=6)
-    sheet.unlink()
-
-
 def main() -> None:
     sweeping = "--sweep" in sys.argv
     sys.argv = [a for a in sys.argv if a != "--sweep"]
@@ -257,9 +175,6 @@ def main() -> None:
     scores = score(stage, studio, teacher, judge, Painter(stage.runs))
     (stage.folder / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     stage.log(json.dumps(scores))
-    target = stage.folder if stage.small else DOCS
-    target.mkdir(exist_ok=True)
-    gallery(studio, target / "gallery.webp", 8 if stage.small else 64)
     return None
 
 

@@ -104,7 +104,7 @@ class Composing:
         either = [told[text], *([f"{named} at {time}" if time else named] if named else [])]
         seen = self.seen([text, *either])
         near = seen[1:] @ seen[0]
-        return either[int(near.argmax())] if near.max() >= AGREED else text
+        return either[int(near.argmax())] if near.max() >= AGREED else text.replace(", ", " at ")
 
     def _as_asked(self, job: Job, scene: Scene, words: Mapping[str, str]) -> None:
         """words: the scene's texts as they are told, as long as they are told anew."""

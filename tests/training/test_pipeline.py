@@ -27,6 +27,7 @@ STAGES = [
     "decoder",
     "export",
     "evaluate",
+    "gallery",
 ]
 
 
@@ -55,7 +56,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_stage_runs_and_leaves_what_the_next_one_needs(runs: Path) -> None:
     for stage in ("autoencoder", "clip", "denoiser", "decoder", "distill", "teller", "judge"):
         assert (runs / stage / "checkpoint.pt").exists()
-    for sheet in ("sprites/fluent-flat.png", "scenes/scenes.png", "autoencoder/pairs.png", "denoiser/gallery.png"):
+    for sheet in (
+        "sprites/fluent-flat.png",
+        "scenes/scenes.png",
+        "autoencoder/pairs.png",
+        "denoiser/gallery.png",
+        "gallery/gallery.webp",
+    ):
         assert (runs / sheet).stat().st_size > 1000
 
 

@@ -38,6 +38,7 @@ GROUND_ZH = r"背景是([^，,、\s]{1,2}色)|(?:在)?([^，,、\s]{1,2}色)的?
 CALLED = {"红色": "red", "橙色": "orange", "黄色": "yellow", "绿色": "green", "蓝色": "blue", "紫色": "purple"}
 CALLED |= {"粉色": "pink", "粉红色": "pink", "白色": "white", "黑色": "black", "灰色": "gray", "棕色": "brown"}
 CALLED |= {"violet": "purple", "grey": "gray", "卡通": "cartoon", "贴纸": "sticker", "水彩": "watercolour"}
+CALLED |= dict.fromkeys(("夜晚", "晚上", "夜里"), "night") | dict.fromkeys(("日落", "日落时", "黄昏"), "sunset")
 CALLED |= {"油画": "oil painting", "3d渲染": "3d render", "三维渲染": "3d render", "立体": "3d render"}
 CALLED |= {"rendered in 3d": "3d render", "3d": "3d render", "emoji sticker": "sticker"}
 CALLED |= dict.fromkeys(("扁平", "扁平矢量", "扁平插画", "flat vector", "flat illustration"), "flat")
@@ -60,7 +61,10 @@ SIDES = {"left_of": "左边|左侧", "right_of": "右边|右侧", "above": "上�
 SIDES |= {"under": "下面", "inside": "里面", "behind": "后面", "in_front_of": "前面"}
 PLACES_EN = sorted({*IN, *ON, "sea", "ocean", "outer space", "woods", "highway", "snow"}, key=len, reverse=True)
 PLACES = frozenset({*PLACES_EN, "underwater"})
-PLACES_ZH = "太空|宇宙|海底|大海|海上|海滩|沙滩|雪山|森林|树林|沙漠|城市|草地|草原|天空|客厅|房间|公路|马路"
+PLACES_ZH = {"太空": "space", "宇宙": "space", "海底": "underwater", "大海": "sea", "海上": "sea", "海滩": "beach"}
+PLACES_ZH |= {"沙滩": "beach", "雪山": "snowy mountains", "森林": "forest", "树林": "forest", "沙漠": "desert"}
+PLACES_ZH |= {"城市": "city", "草地": "meadow", "草原": "meadow", "天空": "sky", "客厅": "living room", "房间": "room"}
+PLACES_ZH |= {"公路": "road", "马路": "road"}
 MEASURES = "[只匹头条朵棵根串颗块辆个架艘座台张把栋列顶盏枚头]"
 ENDS = " ,，：（）()"
 
@@ -76,10 +80,10 @@ def parsed(text: str) -> dict[str, Any] | None:
         background["colour"] = CALLED.get(ground, ground)
     else:
         rest, place = taken(rf"\b(?:in|on|at|under|by) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
-        rest, local = (rest, place) if place else taken(rf"在?({PLACES_ZH})(?:上|里|中|前)?的?，?", rest)
-        background |= {"place": local} if local else {}
+        rest, local = (rest, place) if place else taken(rf"在?({'|'.join(PLACES_ZH)})(?:上|里|中|前)?的?，?", rest)
+        background |= {"place": PLACES_ZH.get(local, local)} if local else {}
     if time:
-        background["time"] = time
+        background["time"] = CALLED.get(time, time)
     things = (chinese if re.search("[一-鿿]", rest) else english)(rest.strip(ENDS))
     if not things:
         return None
