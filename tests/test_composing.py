@@ -11,7 +11,7 @@ import pytest
 from flashpaint import Painting, PaintRequest, Studio
 from flashpaint.bench.judge import Judge, relation_holds
 from flashpaint.models.folder import ModelFolder
-from flashpaint.request import Finished, Progress
+from flashpaint.painting import Finished, Progress
 from flashpaint.tell.teller import Telling
 
 PAIRS = [

@@ -15,10 +15,11 @@ BUILT_ON_TORCH = (
     *("networks", "paint/diffusers", "bench/recipe.py", "models/transformers_parts.py"),
     *("see/transformers.py", "tell/chat.py", "tell/prefix.py", "tell/seq2seq.py"),
 )
-GROUND = {"errors", "request"}
+GROUND = {"errors", "request", "painting"}
 ALLOWED = {
     "errors": set(),
     "request": {"errors"},
+    "painting": {"request"},
     "clock": set(),
     "composition": GROUND,
     "job": GROUND | {"composition", "tell", "paint", "recollection"},

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flashpaint.errors import FlashpaintError
-from flashpaint.request import Event, Finished, Painting, PaintRequest, Preview, Progress, Told
+from flashpaint.painting import Event, Finished, Painting, Preview, Progress, Told
+from flashpaint.request import PaintRequest
 
 if TYPE_CHECKING:
     from flashpaint.studio import Studio

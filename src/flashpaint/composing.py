@@ -24,7 +24,8 @@ from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
 from flashpaint.paint.orders import painted_steps
 from flashpaint.paint.painter import Order, Painter, PainterSpec, WarmPainter
-from flashpaint.request import PaintRequest, Progress, Source
+from flashpaint.painting import Progress
+from flashpaint.request import PaintRequest, Source
 
 MOST = 6  # things that are painted apart
 # the cosine of a thing as asked for and as told: of mini's 313 names of things, those told right have 0.81 and more,

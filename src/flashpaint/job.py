@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from flashpaint.composition.collage import Plan
 from flashpaint.paint.painter import Order
+from flashpaint.painting import Painting
 from flashpaint.recollection import Recall
-from flashpaint.request import Painting, PaintRequest
+from flashpaint.request import PaintRequest
 from flashpaint.tell.teller import Telling
 
 UNTOLD = Telling("")

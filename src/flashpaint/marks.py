@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from flashpaint.errors import DiskFull, OutputExists, OutputUnwritable, PictureUnreadable
-from flashpaint.request import Painting
+from flashpaint.painting import Painting
 
 # IPTC's digital source type for media that a trained model made: what platforms read for EU AI Act art. 50.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"

@@ -23,7 +23,8 @@ from flashpaint.memory.entry import Entry, Kind, Scope, digest_of
 from flashpaint.memory.memory import LENDS, Match, Memory, skipped_steps
 from flashpaint.paint.orders import scale_of, size_of
 from flashpaint.paint.painter import Order, Painter, WarmPainter
-from flashpaint.request import Painting, PaintRequest, Reuse
+from flashpaint.painting import Painting, Reuse
+from flashpaint.request import PaintRequest
 from flashpaint.see.seer import Seer
 
 log = logging.getLogger(__name__)

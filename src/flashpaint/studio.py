@@ -28,8 +28,9 @@ from flashpaint.paint.opening import open_mini, open_painter
 from flashpaint.paint.orders import begin, check, check_source, order_of, source_notes, with_what_stays
 from flashpaint.paint.painter import Order, Painter, Steps
 from flashpaint.paint.step import Step
+from flashpaint.painting import Event, Finished, Painting, Preview, Progress, Told
 from flashpaint.recollection import Recollection
-from flashpaint.request import SEED_LIMIT, Event, Finished, Painting, PaintRequest, Preview, Progress, Told
+from flashpaint.request import SEED_LIMIT, PaintRequest
 from flashpaint.see.concepts import Concepts
 from flashpaint.see.opening import open_seer
 from flashpaint.see.seer import Seer

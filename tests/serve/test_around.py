@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from flashpaint import Studio, marks
-from flashpaint.request import Painting, PaintRequest
+from flashpaint.painting import Painting
+from flashpaint.request import PaintRequest
 from flashpaint.tasks.panorama import coarse
 from tests.serve.conftest import Running
 from tests.serve.test_page import CHROMIUM, Open, opened

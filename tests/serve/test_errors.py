@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from flashpaint.errors import OutputUnwritable, PaintingFailed
-from flashpaint.request import Event, Progress
+from flashpaint.painting import Event, Progress
 from flashpaint.serve.problems import problem_of
 from flashpaint.serve.schemas import Generation
 from tests.serve.conftest import Running, png

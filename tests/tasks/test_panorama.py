@@ -12,7 +12,8 @@ from PIL import Image
 
 from flashpaint import marks
 from flashpaint.errors import OutOfRange, SizeUnsupported
-from flashpaint.request import Finished, Painting, PaintRequest, Preview, Progress, Region
+from flashpaint.painting import Finished, Painting, Preview, Progress
+from flashpaint.request import PaintRequest, Region
 from flashpaint.tasks.panorama import FACES, coarse, faces, panorama, strip
 
 GPANO = "{http://ns.google.com/photos/1.0/panorama/}"

@@ -14,7 +14,8 @@ from flashpaint.bench.report import Report, percentiles
 from flashpaint.bench.stages import PROMPTS
 from flashpaint.paint.loop import DenoiseLoop
 from flashpaint.paint.loop_painter import LoopPainter
-from flashpaint.request import Event, PaintRequest, Progress
+from flashpaint.painting import Event, Progress
+from flashpaint.request import PaintRequest
 from flashpaint.studio import Studio
 
 NUMBERS = (1, 2, 4, 8, 16)

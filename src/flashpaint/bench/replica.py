@@ -18,8 +18,9 @@ from flashpaint.paint.loop_painter import LoopPainter
 from flashpaint.paint.orders import order_of
 from flashpaint.paint.pace import batch_that_pays
 from flashpaint.paint.trajectory import Trajectory, tick
+from flashpaint.painting import Reuse
 from flashpaint.plan.profile import Profile
-from flashpaint.request import PaintRequest, Reuse
+from flashpaint.request import PaintRequest
 from flashpaint.studio import Studio
 
 ROUNDS = 7  # each kind of work has its turn in each: a machine's speed changes within minutes

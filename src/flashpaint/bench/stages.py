@@ -16,7 +16,8 @@ from pathlib import Path
 from flashpaint import marks
 from flashpaint.bench.report import Report, percentiles
 from flashpaint.paint.loop_painter import LoopPainter
-from flashpaint.request import Finished, Painting, PaintRequest, Preview
+from flashpaint.painting import Finished, Painting, Preview
+from flashpaint.request import PaintRequest
 from flashpaint.studio import Studio
 
 PROMPTS = [

@@ -33,8 +33,9 @@ from flashpaint.cli.options import (
     Teller,
 )
 from flashpaint.errors import OutOfRange, OutputUnwritable, PromptEmpty
-from flashpaint.request import Finished, Painting, PaintRequest, Reuse, Told, check_number
-from flashpaint.request import Progress as Stage
+from flashpaint.painting import Finished, Painting, Reuse, Told
+from flashpaint.painting import Progress as Stage
+from flashpaint.request import PaintRequest, check_number
 
 MOST = 64  # pictures of one prompt
 

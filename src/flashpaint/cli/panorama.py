@@ -13,7 +13,7 @@ from flashpaint import marks
 from flashpaint.cli.options import Model, Out, Overwrite, Painter, Revision, Seed, Seer, Teller
 from flashpaint.cli.paint import numbered, output_paths, paint_one, tell
 from flashpaint.errors import OutputUnwritable
-from flashpaint.request import Painting
+from flashpaint.painting import Painting
 
 
 def panorama(

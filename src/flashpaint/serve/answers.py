@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
 
-from flashpaint.request import Painting, PaintRequest
+from flashpaint.painting import Painting
+from flashpaint.request import PaintRequest
 from flashpaint.serve.pictures import encode
 from flashpaint.serve.problems import without_paths
 from flashpaint.serve.schemas import Answered

@@ -15,7 +15,8 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from flashpaint.errors import QueueFull
-from flashpaint.request import Event, Finished, PaintRequest, Preview, Progress
+from flashpaint.painting import Event, Finished, Preview, Progress
+from flashpaint.request import PaintRequest
 from flashpaint.serve.line import Allowance, Line, Ticket
 from flashpaint.serve.metrics import Metrics
 from flashpaint.serve.problems import Problem

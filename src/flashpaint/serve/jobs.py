@@ -15,7 +15,8 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from flashpaint.request import Finished, Painting, PaintRequest, Progress
+from flashpaint.painting import Finished, Painting, Progress
+from flashpaint.request import PaintRequest
 from flashpaint.serve.answers import encoded, extras, frame, url_of, usage
 from flashpaint.serve.commission import Commission
 from flashpaint.serve.problems import missing, problem_of

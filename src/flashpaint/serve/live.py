@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from flashpaint.errors import QueueFull
-from flashpaint.request import Event, Finished, PaintRequest, Preview, Progress, Told
+from flashpaint.painting import Event, Finished, Preview, Progress, Told
+from flashpaint.request import PaintRequest
 from flashpaint.serve.answers import encoded, extras, size_of
 from flashpaint.serve.commission import Commission, Wanted
 from flashpaint.serve.pictures import TYPES, squeeze

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from flashpaint.request import Painting
+from flashpaint.painting import Painting
 
 STAGE_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 SHARING = (1, 2, 3, 4, 6, 8, 12, 16, 32)

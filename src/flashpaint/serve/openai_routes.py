@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from flashpaint.request import Finished, Painting, PaintRequest
+from flashpaint.painting import Finished, Painting
+from flashpaint.request import PaintRequest
 from flashpaint.serve.answers import answer
 from flashpaint.serve.commission import Commission
 from flashpaint.serve.data_urls import is_json, read_json

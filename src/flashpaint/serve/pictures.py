@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from flashpaint import marks
 from flashpaint.errors import PictureUnreadable
-from flashpaint.request import Painting
+from flashpaint.painting import Painting
 from flashpaint.serve.problems import Problem
 
 FORMATS = ("png", "webp", "jpeg")

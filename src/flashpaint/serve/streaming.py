@@ -18,7 +18,8 @@ from typing import Any
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from flashpaint.request import Event, Finished, Painting, PaintRequest, Preview, Progress
+from flashpaint.painting import Event, Finished, Painting, Preview, Progress
+from flashpaint.request import PaintRequest
 from flashpaint.serve.answers import encoded, extras, frame, usage
 from flashpaint.serve.commission import Commission, Wanted
 from flashpaint.serve.pictures import squeeze

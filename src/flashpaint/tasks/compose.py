@@ -23,7 +23,8 @@ from flashpaint.composition.wording import with_article
 from flashpaint.errors import OutOfRange
 from flashpaint.paint.orders import painted_steps, size_of
 from flashpaint.paint.painter import EditingPainter, WarmPainter
-from flashpaint.request import Painting, PaintRequest, Region, Source
+from flashpaint.painting import Painting
+from flashpaint.request import PaintRequest, Region, Source
 from flashpaint.studio import Studio
 
 UNTIL = 0.6  # the noise share down to which regions speak
