@@ -11,7 +11,7 @@ import pytest
 from flashpaint import Painting, PaintRequest, Studio
 from flashpaint.bench.judge import Judge, relation_holds
 from flashpaint.models.folder import ModelFolder
-from flashpaint.painting import Finished, Progress
+from flashpaint.painting import Finished, Preview, Progress
 from flashpaint.tell.teller import Telling
 
 PAIRS = [
@@ -143,3 +143,20 @@ def test_all_steps_that_were_painted_are_counted(studio: Studio) -> None:
     assert paint(studio, "a cat", steps=4).painted_steps == 4
     assert paint(studio, "a cat and a bus", steps=4).painted_steps >= 2 * 4 + 1
     assert paint(studio, "a cat and a bus on the beach", steps=4).painted_steps >= 3 * 4 + 1
+
+
+def test_requests_of_other_steps_are_composed_together(studio: Studio) -> None:
+    asked = [PaintRequest("a cat and a bus", seed=5, steps=steps) for steps in (2, 4)]
+    together = studio.paint_many(asked)
+    assert [painting.painted_steps for painting in together] == [2 * 2 + 1, 2 * 4 + 1]
+
+
+def test_the_collage_is_seen_as_it_grows(studio: Studio) -> None:
+    events = list(studio.stream(PaintRequest("a cat and a bus", seed=5)))
+    shown = [event for event in events if isinstance(event, Preview)]
+    steps = studio.painter.spec.steps
+    assert [(preview.step, preview.steps) for preview in shown[:steps]] == [(k + 1, steps + 1) for k in range(steps)]
+    last = events[-1]
+    assert isinstance(last, Finished)
+    apart = np.abs(np.asarray(shown[steps - 1].picture, float) - np.asarray(last.painting.picture, float)).mean()
+    assert apart < 25, "what was shown last is nearly the picture"

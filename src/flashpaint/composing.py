@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Plan, collage, hue, plan_of, texts_of
+from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Plan, collage, hue, plan_of, sketch, texts_of
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene, scene_of
 from flashpaint.composition.sentence import PLACES, parsed
@@ -24,7 +24,7 @@ from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
 from flashpaint.paint.orders import painted_steps
 from flashpaint.paint.painter import Order, Painter, PainterSpec, WarmPainter
-from flashpaint.painting import Progress
+from flashpaint.painting import Event, Preview, Progress
 from flashpaint.request import PaintRequest, Source
 
 MOST = 6  # things that are painted apart
@@ -123,12 +123,13 @@ class Composing:
         near = (seen[: len(alone)] * seen[len(alone) :]).sum(1)
         return {text for text, cosine in zip(alone, near, strict=True) if cosine >= AGREED}
 
-    def drafts(self, jobs: Sequence[Job]) -> Generator[Progress]:
-        """Paint what the jobs' plans lack, together, and lay each down as the order of its last steps."""
+    def drafts(self, jobs: Sequence[Job], previews: bool = False) -> Generator[Event]:
+        """Paint what the jobs' plans lack, together, and lay each down as the order of its last steps. previews: of the
+        collage as it grows, if there is one job."""
         jobs = [job for job in jobs if job.plan and job.order.start is None]
         pictures: dict[tuple[int, Key], Image.Image] = {}
         wanted = [(k, key) for k, job in enumerate(jobs) if job.plan for key in keys(job.plan)]
-        yield from self._paint(jobs, wanted, pictures)
+        yield from self._paint(jobs, wanted, pictures, previews and len(jobs) == 1)
         cuts = {at: cut_out(picture) for at, picture in pictures.items()}
         again = [
             (k, job.plan.draft(n, again=True))
@@ -143,19 +144,31 @@ class Composing:
                 job.laid = laid(job.order, job.plan, {key: picture for (j, key), picture in pictures.items() if j == k})
 
     def _paint(
-        self, jobs: Sequence[Job], wanted: Sequence[tuple[int, Key]], pictures: dict[tuple[int, Key], Image.Image]
-    ) -> Generator[Progress]:
+        self,
+        jobs: Sequence[Job],
+        wanted: Sequence[tuple[int, Key]],
+        pictures: dict[tuple[int, Key], Image.Image],
+        previews: bool = False,
+    ) -> Generator[Event]:
+        """The drafts share passes, and are followed side by side."""
         orders = [replace(jobs[k].order, description=text, seed=seed) for k, (text, seed) in wanted]
-        rides = self.painter.steps(orders) if orders else ()
+        rides = self.painter.steps(orders, previews) if orders else ()
+        seen = dict[Key, Image.Image]()
+        done, steps = 0, sum(order.steps for order in orders)
         try:
-            done, steps = 0, sum(order.steps for order in orders)
-            for at, ride in zip(wanted, rides, strict=True):
-                for step in ride:
+            for turn in zip_longest(*rides):
+                for (k, key), step in zip(wanted, turn, strict=True):
+                    if step is None:
+                        continue  # another job has more steps
                     done += 1
                     yield Progress("draft", done, steps)
                     if step.picture is not None:
-                        pictures[at] = step.picture
-                        jobs[at[0]].painted_steps += step.position
+                        pictures[k, key] = step.picture
+                        jobs[k].painted_steps += step.position
+                    if shown := step.picture or step.preview:
+                        seen[key] = shown
+                if previews and seen and (plan := jobs[0].plan):
+                    yield Preview(sketch(plan, seen), turn[0].position, turn[0].steps + 1)
         finally:
             for ride in rides:
                 ride.close()

@@ -147,7 +147,7 @@ class Studio:
         for job in jobs:
             yield Told(job.description)
         with clock("draft"):
-            yield from self.composing.drafts(fresh)
+            yield from self.composing.drafts(fresh, previews)
         with clock("condition"):
             rides = begin(self.painter, [job.whole for job in fresh], previews) if fresh else []
         try:
@@ -210,7 +210,7 @@ class Studio:
         if memory and job.recall and seen is not None and not memory.accepts(job.recall, job.order, seen):
             job.order = replace(job.order, start=None, skipped=0)
             with clock("draft"):
-                yield from self.composing.drafts([job])
+                yield from self.composing.drafts([job], previews)
             again = self.painter.steps([job.whole], previews)[0]
             try:
                 step = yield from self._follow(again, clock, job.order)

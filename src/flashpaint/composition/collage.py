@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.composition.layout import Box, Placed, layout
-from flashpaint.composition.matte import CutOut, corner, fitted, lay
+from flashpaint.composition.matte import CutOut, corner, cut_out, fitted, lay
 from flashpaint.composition.scene import Scene, Thing
 from flashpaint.composition.sentence import CALLED
 from flashpaint.composition.tint import TINTS, tinted
@@ -98,16 +98,29 @@ def untinted(text: str, colour: str | None) -> str:
 
 def collage(plan: Plan, canvas: Image.Image, cuts: Sequence[CutOut]) -> tuple[Part, ...]:
     """Lay the things onto the canvas, farthest first, and tell what of each is seen."""
-    covers = []
-    for placed, cut in zip(plan.placed, cuts, strict=True):
-        small = tinted(fitted(cut, placed.box, canvas.size), hue(plan.scene.things[placed.number]))
-        covers.append(lay(canvas, small, corner(small, placed.box, canvas.size, stands=not plan.plain)))
+    covers = [lay_down(plan, canvas, placed, cut) for placed, cut in zip(plan.placed, cuts, strict=True)]
     nearer, parts = np.zeros_like(covers[0]), list[Part]()
     for placed, text, cover in zip(plan.placed[::-1], plan.phrases[::-1], covers[::-1], strict=True):
         thing, seen = plan.scene.things[placed.number], cover & ~nearer
         parts.append(Part(thing.name, text, placed.box, box_of(seen), seen))
         nearer |= cover
     return tuple(parts[::-1])
+
+
+def lay_down(plan: Plan, canvas: Image.Image, placed: Placed, cut: CutOut) -> NDArray[np.bool_]:
+    """One thing into its box, in its colour; the pixels that it covers."""
+    small = tinted(fitted(cut, placed.box, canvas.size), hue(plan.scene.things[placed.number]))
+    return lay(canvas, small, corner(small, placed.box, canvas.size, stands=not plan.plain))
+
+
+def sketch(plan: Plan, drafts: Mapping[Key, Image.Image]) -> Image.Image:
+    """The collage as far as its drafts have come: of those that can be told from their grounds yet."""
+    under = drafts.get((plan.ground, plan.seed))
+    canvas = under.copy() if under else Image.new("RGB", plan.size, PALE)
+    for n, placed in enumerate(plan.placed):
+        if (draft := drafts.get(plan.draft(n))) and (cut := cut_out(draft)).likely:
+            lay_down(plan, canvas, placed, cut)
+    return canvas
 
 
 def box_of(seen: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
