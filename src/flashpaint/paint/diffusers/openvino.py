@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
@@ -65,8 +66,15 @@ class OpenVinoNetwork:
         return SimpleNamespace(sample=torch.from_numpy(next(iter(found.values()))).to(tensors[0].dtype))
 
     def traced(self, leaves: Sequence[Any], spec: pytree.TreeSpec, tensors: Sequence[Tensor]) -> Graph:
-        """Traced with two samples, so that no axis of one is taken for a constant."""
+        """Traced with two samples, so that no axis of one is taken for a constant; in float32 where they show that the
+        faster precision gives no numbers (seen with AMX, of networks with few channels)."""
         batch = len(tensors[0])
         twice = [torch.cat([t[:1]] * 2) if t.ndim and len(t) == batch else t for t in tensors]
         free = [bool(t.ndim) and len(t) == batch for t in tensors]
-        return open_traced(Traced(self.network, leaves, spec).eval(), twice, free, self.precision)
+        network = Traced(self.network, leaves, spec).eval()
+        graph = open_traced(network, twice, free, self.precision)
+        found = graph(**{name: t.cpu().numpy() for name, t in zip(graph.inputs, twice, strict=True)})
+        if all(np.isfinite(array).all() for array in found.values()):
+            return graph
+        log.warning("the network gives no numbers in this processor's fastest precision: float32 instead")
+        return open_traced(network, twice, free, "f32")
