@@ -32,6 +32,8 @@ MOST = 6  # things that are painted apart
 # those told wrong 0.49 and less; of words that mean none of them, "a smile" comes nearest with 0.77
 AGREED = 0.8
 
+At = tuple[int, Key]  # the number of a job, and one of its drafts
+
 
 def composable(request: PaintRequest, spec: PainterSpec) -> bool:
     """Whether its things may be painted apart: a request that lays its picture out itself is painted as it says."""
@@ -127,27 +129,28 @@ class Composing:
         """Paint what the jobs' plans lack, together, and lay each down as the order of its last steps. previews: of the
         collage as it grows, if there is one job."""
         jobs = [job for job in jobs if job.plan and job.order.start is None]
-        pictures: dict[tuple[int, Key], Image.Image] = {}
-        wanted = [(k, key) for k, job in enumerate(jobs) if job.plan for key in keys(job.plan)]
+        plans = [job.plan for job in jobs if job.plan]
+        pictures: dict[At, Image.Image] = {}
+        wanted = [(k, key) for k, plan in enumerate(plans) for key in keys(plan)]
         yield from self._paint(jobs, wanted, pictures, previews and len(jobs) == 1)
-        cuts = {at: cut_out(picture) for at, picture in pictures.items()}
-        again = [
-            (k, job.plan.draft(n, again=True))
-            for k, job in enumerate(jobs)
-            if job.plan
-            for n in range(len(job.plan.placed))
-            if not cuts[k, job.plan.draft(n)].likely
+        things = [
+            (k, plan.draft(n), plan.draft(n, again=True))
+            for k, plan in enumerate(plans)
+            for n in range(len(plan.placed))
         ]
+        cuts = {(k, first): cut_out(pictures[k, first]) for k, first, _ in things}
+        again = [(k, second) for k, first, second in things if not cuts[k, first].likely]
         yield from self._paint(jobs, again, pictures)
-        for k, job in enumerate(jobs):
-            if job.plan:
-                job.laid = laid(job.order, job.plan, {key: picture for (j, key), picture in pictures.items() if j == k})
+        cuts |= {at: cut_out(pictures[at]) for at in again}
+        for k, (job, plan) in enumerate(zip(jobs, plans, strict=True)):
+            own = [likelier(cuts[k, first], cuts.get((k, second))) for j, first, second in things if j == k]
+            job.laid = laid(job.order, plan, pictures.get((k, (plan.ground, plan.seed))), own)
 
     def _paint(
         self,
         jobs: Sequence[Job],
-        wanted: Sequence[tuple[int, Key]],
-        pictures: dict[tuple[int, Key], Image.Image],
+        wanted: Sequence[At],
+        pictures: dict[At, Image.Image],
         previews: bool = False,
     ) -> Generator[Event]:
         """The drafts share passes, and are followed side by side."""
@@ -180,23 +183,19 @@ def keys(plan: Plan) -> list[Key]:
     return things if plan.plain else [*things, (plan.ground, plan.seed)]
 
 
-def laid(order: Order, plan: Plan, pictures: Mapping[Key, Image.Image]) -> Order:
-    """The order that paints the collage on."""
-    cuts = [cut(plan, n, pictures) for n in range(len(plan.placed))]
+def laid(order: Order, plan: Plan, ground: Image.Image | None, cuts: Sequence[CutOut]) -> Order:
+    """The order that paints the collage on. ground: None where it is plain."""
     plain = cuts[0].ground if plan.scene.background.colour else PALE
-    canvas = Image.new("RGB", plan.size, plain) if plan.plain else pictures[plan.ground, plan.seed].copy()
+    canvas = ground.copy() if ground else Image.new("RGB", plan.size, plain)
     collage(plan, canvas, cuts)
     steps = max(STEPS, order.steps)
     skipped = steps - painted_steps(steps, FINISH)
     return replace(order, steps=steps, source=Source(canvas, strength=FINISH), skipped=skipped)
 
 
-def cut(plan: Plan, n: int, pictures: Mapping[Key, Image.Image]) -> CutOut:
-    """Of the n-th thing's draft; of its second where it has one that can be told from its ground."""
-    first = cut_out(pictures[plan.draft(n)])
-    second = pictures.get(plan.draft(n, again=True))
-    found = cut_out(second) if second and not first.likely else first
-    return found if found.likely else first
+def likelier(first: CutOut, second: CutOut | None) -> CutOut:
+    """The second draft's where it alone can be told from its ground."""
+    return second if second and second.likely and not first.likely else first
 
 
 def on_a_place(scene: Scene) -> tuple[str, str] | None:

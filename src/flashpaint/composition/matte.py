@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 NEAR = 22  # levels of 255 by which a pixel may differ from the ground and still be ground
 LIKELY = (0.04, 0.8)  # shares of a picture that a thing alone in it covers
@@ -54,12 +54,31 @@ def ramp(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def enclosed(thing: NDArray[np.bool_]) -> Image.Image:
     """The mask with its holes filled and its specks gone."""
-    height, width = thing.shape
-    framed = Image.new("L", (width + 2, height + 2), 0)
-    framed.paste(Image.fromarray(np.where(thing, 255, 0).astype(np.uint8)), (1, 1))
-    ImageDraw.floodfill(framed, (0, 0), OUTSIDE)
-    inside = np.asarray(framed)[1:-1, 1:-1] != OUTSIDE
+    inside = ~outside(thing)
     return Image.fromarray(np.where(inside, 255, 0).astype(np.uint8)).filter(ImageFilter.MedianFilter(5))
+
+
+def outside(thing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The ground that is reached from the border, from cell to cell of a side in common: swept along rows and columns
+    until nothing more is reached."""
+    free = np.pad(~thing, 1, constant_values=True)
+    reached = np.zeros_like(free)
+    reached[0, 0] = True
+    while True:
+        before = reached.sum()
+        for turn in range(4):
+            ahead = swept(np.rot90(free, turn), np.rot90(reached, turn))
+            reached = np.rot90(ahead, -turn)
+        if reached.sum() == before:
+            return reached[1:-1, 1:-1]
+
+
+def swept(free: NDArray[np.bool_], reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What is reached from the left, row by row, until something stands in the way."""
+    at = np.arange(free.shape[1])
+    wall = np.maximum.accumulate(np.where(free, -1, at), axis=1)
+    last = np.maximum.accumulate(np.where(reached, at, -1), axis=1)
+    return free & (last > wall)
 
 
 def fitted(cut: CutOut, box: tuple[float, float, float, float], size: tuple[int, int]) -> CutOut:
