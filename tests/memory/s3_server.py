@@ -15,9 +15,9 @@ BUCKET = "pictures"
 class Line:
     """Forwards connections to a port; `broken` ends each at once, `stalled` lets each wait for an answer."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.target, self.broken, self.stalled = port, False, False
-        self._ears = socket.create_server(("127.0.0.1", 0))
+        self._ears = socket.create_server((host, 0))
         self._open: list[socket.socket] = []
         threading.Thread(target=self._listen, daemon=True).start()
 
