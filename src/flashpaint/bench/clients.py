@@ -105,7 +105,8 @@ def loop_of(studio: Studio) -> DenoiseLoop:
 
 def ride(studio: Studio, seed: int) -> Generator[Event]:
     """A picture of the most steps, three of them done."""
-    events = studio.stream(PaintRequest(PROMPTS[seed % len(PROMPTS)], seed=seed, steps=200), previews=False)
+    request = PaintRequest(PROMPTS[seed % len(PROMPTS)], seed=seed, steps=200, compose=False)
+    events = studio.stream(request, previews=False)
     while next(events) != Progress("denoise", 3, 200):
         pass
     return events
