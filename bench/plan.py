@@ -82,7 +82,7 @@ def timed(threads: int, call: Callable[..., list[float]], given: Iterable[Any]) 
 
 
 def painted_since(studio: Studio, prompt: str, when: float) -> float:
-    studio.paint(PaintRequest(prompt))
+    studio.paint(PaintRequest(prompt, compose=False))
     return time.perf_counter() - when
 
 
@@ -120,7 +120,7 @@ def round_of(requests: int, threads: int | None, seed: int) -> Iterator[tuple[st
     """Each load's name, what was measured and what the simulation says."""
     studio, prompts, rng = Studio.open(threads=threads), fresh_prompts(), np.random.default_rng(seed)
     for _ in range(2):
-        studio.paint(PaintRequest(next(prompts)))
+        studio.paint(PaintRequest(next(prompts), compose=False))
     try:
         before = working(studio, ROUNDS)
         for load in [*CALLERS, *LOADS]:

@@ -77,7 +77,7 @@ def started(open_studio: Callable[[str | None], Studio]) -> tuple[Studio, float]
     began = time.perf_counter()
     studio = open_studio(None)
     for prompt in PROMPTS[:2]:
-        studio.paint(PaintRequest(prompt))
+        studio.paint(PaintRequest(prompt, compose=False))
     return studio, time.perf_counter() - began
 
 
@@ -109,7 +109,7 @@ def trajectory(studio: Studio, prompt: str) -> Trajectory:
 
 def stage_seconds(studio: Studio, prompt: str) -> tuple[float, float]:
     """Of reading and decoding, of a picture that paints alone; what is neither these nor passes counts as reading."""
-    painting = studio.paint(PaintRequest(prompt))
+    painting = studio.paint(PaintRequest(prompt, compose=False))
     spent = painting.timings
     return spent["total"] - spent["denoise"] - spent["decode"], spent["decode"]
 
@@ -162,8 +162,8 @@ def remembering(open_studio: Callable[[str | None], Studio]) -> tuple[float, int
     with tempfile.TemporaryDirectory(prefix="flashpaint-plan-") as folder:
         studio = open_studio(folder)
         try:
-            first = [studio.paint(PaintRequest(prompt)) for prompt in PROMPTS[:4]]
-            near: list[Reuse] = [studio.paint(PaintRequest(prompt)).reuse for prompt in PROMPTS[:4]]
+            first = [studio.paint(PaintRequest(prompt, compose=False)) for prompt in PROMPTS[:4]]
+            near: list[Reuse] = [studio.paint(PaintRequest(prompt, compose=False)).reuse for prompt in PROMPTS[:4]]
         finally:
             studio.close()
     kept = [p.timings.get("look", 0.0) + p.timings.get("remember", 0.0) for p in first[1:]]
