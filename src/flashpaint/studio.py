@@ -34,8 +34,9 @@ from flashpaint.request import SEED_LIMIT, PaintRequest
 from flashpaint.see.concepts import Concepts
 from flashpaint.see.opening import open_seer
 from flashpaint.see.seer import Seer
+from flashpaint.sights import sights
 from flashpaint.tell.opening import open_teller
-from flashpaint.tell.teller import Sight, Teller, Telling
+from flashpaint.tell.teller import Teller, Telling
 
 TOGETHER = 64  # of many requests, so many are in the loop at once
 
@@ -252,16 +253,6 @@ class Studio:
                 yield Progress("decode")
                 return replace(step, picture=with_what_stays(step.picture, order))
 
-    def _sights(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Sight]:
-        """What the teller is shown of each prompt; the concepts are seen only for one that reads them."""
-        if not self.teller.concepts:
-            return [Sight(row) for row in z]
-        near = self.concepts.near(z, self.teller.concepts)
-        return [
-            Sight(row, concepts=words, nearness=self.concepts.nearness(prompt, row))
-            for prompt, row, words in zip(prompts, z, near, strict=True)
-        ]
-
     def _tell(self, jobs: Sequence[Job], z: NDArray[np.float32]) -> None:
         """Each job's telling, of those that it is asked for and that memory does not know."""
         asked = [k for k, job in enumerate(jobs) if job.request.describe and not job.telling.description]
@@ -272,7 +263,7 @@ class Studio:
 
     def telling(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Telling]:
         """What the teller says to the prompts, shown their features z (n, dim)."""
-        return self.teller.tell(prompts, self._sights(prompts, z))
+        return self.teller.tell(prompts, sights(self.concepts, self.teller, prompts, z))
 
     def seen(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """What clip sees in texts (n, dim)."""

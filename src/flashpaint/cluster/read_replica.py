@@ -13,7 +13,8 @@ from flashpaint.cluster.crossing import Fault, ReaderCard, fault_of
 from flashpaint.cluster.models import Models
 from flashpaint.errors import FlashpaintError
 from flashpaint.see.concepts import Concepts
-from flashpaint.tell.teller import Sight, Telling
+from flashpaint.sights import sights
+from flashpaint.tell.teller import Telling
 
 Features = NDArray[np.float32]
 
@@ -26,7 +27,7 @@ class ReadReplica:
         self.concepts = Concepts(self.seer)
         self.reading = threading.Lock()
         z = self.seer.see_text(["a cat in space"])  # warm before it is ready
-        self.teller.tell(["a cat in space"], self.sights(["a cat in space"], z))
+        self.teller.tell(["a cat in space"], sights(self.concepts, self.teller, ["a cat in space"], z))
 
     def card(self) -> ReaderCard:
         return ReaderCard(self.seer.name, self.seer.dim, self.teller.name)
@@ -47,18 +48,9 @@ class ReadReplica:
             return fault_of(error)
 
     def tell(self, prompts: Sequence[str], z: Features) -> list[Telling] | Fault:
+        """The sights are made here, since each has a function of the seer's."""
         try:
             with self.reading:
-                return self.teller.tell(prompts, self.sights(prompts, z))
+                return self.teller.tell(prompts, sights(self.concepts, self.teller, prompts, z))
         except FlashpaintError as error:
             return fault_of(error)
-
-    def sights(self, prompts: Sequence[str], z: Features) -> list[Sight]:
-        """Made here, since a sight has a function of the seer's."""
-        if not self.teller.concepts:
-            return [Sight(row) for row in z]
-        near = self.concepts.near(z, self.teller.concepts)
-        return [
-            Sight(row, concepts=words, nearness=self.concepts.nearness(prompt, row))
-            for prompt, row, words in zip(prompts, z, near, strict=True)
-        ]
