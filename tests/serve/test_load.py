@@ -145,7 +145,7 @@ def test_where_told_so_a_picture_is_painted_for_who_left(another: Another) -> No
     with pytest.raises(httpx2.TimeoutException):
         httpx2.post(
             f"{server.url}/v1/images/generations",
-            json={"prompt": "a sea", "steps": 20, "reuse": "off"},
+            json={"prompt": "a sea", "steps": 120, "reuse": "off"},
             timeout=0.2,
         )
     server.until(lambda _: painted._value.get() > before)
