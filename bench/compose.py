@@ -84,7 +84,9 @@ def judged(bench: Bench, pictures: Sequence[Any], seconds: float) -> dict[str, f
 def scenes(bench: Bench, sheet: Path | None) -> tuple[dict[str, Any], list[Composed]]:
     """The three ways, and what was composed from drafts."""
     asked = [scene_of(trial, 1000 * k) for k, trial in enumerate(bench.trials)]
-    alone = [PaintRequest(t.description, seed=1000 * k, describe=False) for k, t in enumerate(bench.trials)]
+    alone = [
+        PaintRequest(t.description, seed=1000 * k, describe=False, compose=False) for k, t in enumerate(bench.trials)
+    ]
     ways: dict[str, Callable[[], list[Any]]] = {
         "description": lambda: [one.picture for one in bench.studio.paint_many(alone)],
         "regions": lambda: compose_many(bench.studio, asked, drafts=False),

@@ -160,3 +160,9 @@ def test_the_collage_is_seen_as_it_grows(studio: Studio) -> None:
     assert isinstance(last, Finished)
     apart = np.abs(np.asarray(shown[steps - 1].picture, float) - np.asarray(last.painting.picture, float)).mean()
     assert apart < 25, "what was shown last is nearly the picture"
+
+
+def test_a_prompt_is_described_alike_alone_and_beside_others_of_its_things(studio: Studio) -> None:
+    prompts = ["a cat and a bus", "a cat in outer space"]
+    together = studio.paint_many([PaintRequest(prompt, seed=5, steps=1) for prompt in prompts])
+    assert [painting.description for painting in together] == [paint(studio, p, steps=1).description for p in prompts]

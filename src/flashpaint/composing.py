@@ -84,13 +84,15 @@ class Composing:
         jobs = [job for job in jobs if composable(job.request, self.painter.spec)]
         asked = [scene_in(job.request.prompt) for job in jobs]
         told = [scene_in(job.telling.description) for job in jobs]
-        doubtful = [a is not None and (apart(a) or number(t) > 1) for a, t in zip(asked, told, strict=True)]
-        again = [a for a, job, d in zip(asked, jobs, doubtful, strict=True) if a and d and retells(job)]
+        doubtful = [
+            a and retells(job) and (apart(a) or number(t) > 1) for job, a, t in zip(jobs, asked, told, strict=True)
+        ]
+        again = [scene for scene, doubt in zip(asked, doubtful, strict=True) if scene and doubt]
         words = dict(self.told(chain.from_iterable(map(texts_of, again))))
         words |= {text: self.ground(text, whole, words) for text, whole in filter(None, map(on_a_place, again))}
         agreed = self.agreed([phrase(thing) for scene in again for thing in scene.things], words)
-        for job, ours, theirs in zip(jobs, asked, told, strict=True):
-            if ours and retells(job) and all(phrase(thing) in agreed for thing in ours.things):
+        for job, ours, theirs, doubt in zip(jobs, asked, told, doubtful, strict=True):
+            if ours and doubt and all(phrase(thing) in agreed for thing in ours.things):
                 self._as_asked(job, ours, words)
             elif ours and apart(ours) and not job.request.describe:
                 self._as_asked(job, ours, {})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from flashpaint import Studio
+from flashpaint import PaintRequest, Studio
 from flashpaint.bench.judge import Judge
 from flashpaint.composition.matte import cut_out
 from flashpaint.composition.scene import Scene, read_scene
@@ -18,7 +18,7 @@ from flashpaint.composition.sentence import parsed
 from flashpaint.composition.wording import sentence
 from flashpaint.errors import OutOfRange
 from flashpaint.models.folder import ModelFolder
-from flashpaint.tasks.compose import as_request, compose, compose_many
+from flashpaint.tasks.compose import Drawer, as_request, compose, compose_many
 from flashpaint.tasks.sentence import scene_from
 
 PAIRS = (("cat", "car"), ("bus", "tree"), ("panda", "house"), ("sunflower", "penguin"), ("apple", "robot"))
@@ -206,3 +206,17 @@ def test_where_it_writes_no_scene_the_words_themselves_tell(studio: Studio) -> N
 def test_the_example_of_the_docs_is_a_scene() -> None:
     text = (Path(__file__).parents[2] / "docs" / "compose.md").read_text("utf-8")
     assert len(read_scene(text.split("```yaml\n")[1].split("```")[0]).things) == 3
+
+
+@pytest.mark.parametrize("words", ["a beach and a volcano", "meadow, rain"])
+def test_drafts_and_backgrounds_are_painted_at_once_whatever_their_words(studio: Studio, words: str) -> None:
+    """A draft that tells of several things, or of a colour, is no scene in a scene."""
+    drawer = Drawer(studio, {})
+    drawer.draw([(words, 3), ("a blue bird on a gray background", 4)])
+    at_once = studio.paint_many(
+        [
+            PaintRequest(text, seed=seed, describe=False, compose=False)
+            for text, seed in ((words, 3), ("a blue bird on a gray background", 4))
+        ]
+    )
+    assert [picture.tobytes() for picture in drawer.pictures.values()] == [p.picture.tobytes() for p in at_once]

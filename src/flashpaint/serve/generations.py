@@ -12,7 +12,7 @@ from flashpaint.studio import Studio
 from flashpaint.tasks.compose import as_request
 from flashpaint.tasks.sentence import scene_from
 
-NOT_COMPOSED = ("seed", "describe", "reuse")  # fields that a scene answers itself, or does without
+NOT_COMPOSED = ("seed", "describe", "compose", "reuse")  # fields that a scene answers itself, or does without
 
 
 def requested(studio: Studio, asked: Generation, owner: str) -> list[PaintRequest]:

@@ -136,7 +136,10 @@ class Drawer:
 
     def draw(self, keys: Iterable[Key]) -> None:
         new = [key for key in dict.fromkeys(keys) if key not in self.pictures]
-        requests = [PaintRequest(text, seed=seed, describe=False, reuse="off", **self.asked) for text, seed in new]
+        requests = [
+            PaintRequest(text, seed=seed, describe=False, compose=False, reuse="off", **self.asked)
+            for text, seed in new
+        ]
         for key, painting in zip(new, self.studio.paint_many(requests), strict=True):
             self.pictures[key] = painting.picture
             self.rows += painting.steps

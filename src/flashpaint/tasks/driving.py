@@ -251,7 +251,7 @@ def warm_grounds(studio: Studio, sought: Sequence[Drive], **asked: Any) -> tuple
     def requests(words: Sequence[str], under: Sequence[Image.Image | None]) -> list[PaintRequest]:
         sources = [None if picture is None else Source(picture, None, WARM) for picture in under]
         return [
-            PaintRequest(told[text], seed=seed, describe=False, reuse="off", source=source, **asked)
+            PaintRequest(told[text], seed=seed, describe=False, compose=False, reuse="off", source=source, **asked)
             for text, source in zip(words, sources, strict=True)
         ]
 
