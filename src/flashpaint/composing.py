@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Plan, collage, hue, plan_of, sketch, texts_of
+from flashpaint.composition.collage import FINISH, STEPS, Key, Plan, collage, hue, likelier, plan_of, sketch, texts_of
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene, scene_of
 from flashpaint.composition.sentence import PLACES, parsed
@@ -187,17 +187,10 @@ def keys(plan: Plan) -> list[Key]:
 
 def laid(order: Order, plan: Plan, ground: Image.Image | None, cuts: Sequence[CutOut]) -> Order:
     """The order that paints the collage on. ground: None where it is plain."""
-    plain = cuts[0].ground if plan.scene.background.colour else PALE
-    canvas = ground.copy() if ground else Image.new("RGB", plan.size, plain)
-    collage(plan, canvas, cuts)
+    canvas, _ = collage(plan, ground, cuts)
     steps = max(STEPS, order.steps)
     skipped = steps - painted_steps(steps, FINISH)
     return replace(order, steps=steps, source=Source(canvas, strength=FINISH), skipped=skipped)
-
-
-def likelier(first: CutOut, second: CutOut | None) -> CutOut:
-    """The second draft's where it alone can be told from its ground."""
-    return second if second and second.likely and not first.likely else first
 
 
 def on_a_place(scene: Scene) -> tuple[str, str] | None:

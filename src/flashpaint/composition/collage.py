@@ -15,7 +15,7 @@ from flashpaint.composition.matte import CutOut, corner, cut_out, fitted, lay
 from flashpaint.composition.scene import Scene, Thing
 from flashpaint.composition.sentence import CALLED
 from flashpaint.composition.tint import TINTS, tinted
-from flashpaint.composition.wording import ground_words, phrase, sentence, styled, with_article
+from flashpaint.composition.wording import ground_words, on_colour, phrase, sentence, styled, with_article
 
 FINISH, STEPS = 0.125, 8  # the share of so many steps, or of the model's own if more, that the collage is painted on
 GROUNDS = ("gray", "pink")  # that drafts are painted on; the second where a thing cannot be told from the first
@@ -61,7 +61,7 @@ class Plan:
         thing = self.scene.things[self.placed[k].number]
         ground = GROUNDS[1] if again else (self.scene.background.colour or GROUNDS[0])
         drawn = untinted(self.phrases[k], hue(thing))
-        said = f"{drawn} on {with_article(ground)} background{styled(thing.style or self.scene.style)}"
+        said = f"{drawn}{on_colour(ground)}{styled(thing.style or self.scene.style)}"
         return said, self.seed + k + (SEEDS if again else 1)
 
 
@@ -96,15 +96,22 @@ def untinted(text: str, colour: str | None) -> str:
     return with_article(noun.removeprefix(f"{colour} "))
 
 
-def collage(plan: Plan, canvas: Image.Image, cuts: Sequence[CutOut]) -> tuple[Part, ...]:
-    """Lay the things onto the canvas, farthest first, and tell what of each is seen."""
+def likelier(first: CutOut, second: CutOut | None) -> CutOut:
+    """The second draft's where it alone can be told from its ground."""
+    return second if second and second.likely and not first.likely else first
+
+
+def collage(plan: Plan, ground: Image.Image | None, cuts: Sequence[CutOut]) -> tuple[Image.Image, tuple[Part, ...]]:
+    """The things laid onto the ground, farthest first, and what of each is seen. ground: None where it is plain."""
+    plain = cuts[0].ground if plan.scene.background.colour else PALE
+    canvas = ground.copy() if ground else Image.new("RGB", plan.size, plain)
     covers = [lay_down(plan, canvas, placed, cut) for placed, cut in zip(plan.placed, cuts, strict=True)]
     nearer, parts = np.zeros_like(covers[0]), list[Part]()
     for placed, text, cover in zip(plan.placed[::-1], plan.phrases[::-1], covers[::-1], strict=True):
         thing, seen = plan.scene.things[placed.number], cover & ~nearer
         parts.append(Part(thing.name, text, placed.box, box_of(seen), seen))
         nearer |= cover
-    return tuple(parts[::-1])
+    return canvas, tuple(parts[::-1])
 
 
 def lay_down(plan: Plan, canvas: Image.Image, placed: Placed, cut: CutOut) -> NDArray[np.bool_]:

@@ -37,8 +37,12 @@ def sentence(scene: Scene) -> str:
     """The whole: things, then where, when and how."""
     things = " and ".join(dict.fromkeys(phrase(thing) for thing in scene.things))
     ground = ground_words(scene.background, None)
-    colour = f" on {with_article(scene.background.colour)} background" if scene.background.colour else ""
-    return f"{things}{colour}{f', {ground}' if ground else ''}{styled(scene.style)}"
+    return f"{things}{on_colour(scene.background.colour)}{f', {ground}' if ground else ''}{styled(scene.style)}"
+
+
+def on_colour(colour: str | None) -> str:
+    """A plain ground, as it follows what is there."""
+    return f" on {with_article(colour)} background" if colour else ""
 
 
 def retold(scene: Scene, phrases: Mapping[int, str], told: str, ground: str) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from flashpaint.composition.collage import FINISH, PALE, STEPS, Key, Part, Plan, box_of, collage, plan_of, texts_of
+from flashpaint.composition.collage import FINISH, STEPS, Key, Part, Plan, box_of, collage, likelier, plan_of, texts_of
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene
-from flashpaint.composition.wording import with_article
+from flashpaint.composition.wording import on_colour
 from flashpaint.errors import OutOfRange
 from flashpaint.paint.orders import painted_steps, size_of
 from flashpaint.paint.painter import EditingPainter, WarmPainter
@@ -112,9 +112,8 @@ def laid_down(
     for plan in plans:
         own = [cuts[plan.draft(k)] for k in range(len(plan.placed))]
         under = behind.pictures.get((plan.ground, plan.seed)) or grounds.get(plan.ground)
-        plain = own[0].ground if plan.scene.background.colour else PALE
-        canvas = under.copy() if under else Image.new("RGB", plan.size, plain)
-        parts.append(collage(plan, canvas, own))
+        canvas, laid = collage(plan, under, own)
+        parts.append(laid)
         source = Source(canvas, strength=FINISH)
         ours = {"steps": steps, "describe": False}
         requests.append(PaintRequest(plan.whole, seed=plan.seed, source=source, **{**ours, **given(asked)}))
@@ -153,8 +152,7 @@ def cut_outs(drawer: Drawer, plans: Sequence[Plan]) -> dict[Key, CutOut]:
     failed = [key for key, cut in found.items() if not cut.likely]
     drawer.draw(wanted[key] for key in failed)
     for key in failed:
-        second = cut_out(drawer.pictures[wanted[key]])
-        found[key] = second if second.likely else found[key]
+        found[key] = likelier(found[key], cut_out(drawer.pictures[wanted[key]]))
     return found
 
 
@@ -181,7 +179,5 @@ def region_request(plan: Plan, asked: Mapping[str, Any]) -> PaintRequest:
 
 def regions_of(plan: Plan) -> tuple[Region, ...]:
     """Each thing where it is, under its phrase and the background's."""
-    colour = plan.scene.background.colour
-    tail = f" on {with_article(colour)} background" if colour else ""
-    where = f", {plan.ground}" if plan.ground else tail
+    where = f", {plan.ground}" if plan.ground else on_colour(plan.scene.background.colour)
     return tuple(Region(f"{text}{where}", p.box, UNTIL) for p, text in zip(plan.placed, plan.phrases, strict=True))
