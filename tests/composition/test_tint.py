@@ -6,6 +6,8 @@ import colorsys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from flashpaint.composition.matte import CutOut
@@ -35,6 +37,34 @@ def test_the_main_colour_becomes_the_one_asked_for_and_black_stays(own: str, ask
     assert min(apart, 1 - apart) < 0.03
     assert max(turned.picture.getpixel((32, 8))) < 40
     assert turned.matte.tobytes() == thing(own).matte.tobytes()
+
+
+def in_hues(hues: range | list[int]) -> np.ndarray:
+    """Stripes of these hues of 256, nothing see-through: an RGBA drawing (8, hues, 4)."""
+    hsv = np.full((8, len(hues), 3), 220, np.uint8)
+    hsv[..., 0] = np.array(hues) % 256
+    return np.asarray(Image.fromarray(hsv, "HSV").convert("RGB").convert("RGBA"))
+
+
+def hues_of(rgb: tuple[int, ...] | np.ndarray) -> np.ndarray:
+    pixels = np.asarray(rgb, np.uint8).reshape(-1, 1, np.shape(rgb)[-1])[..., :3]
+    return np.asarray(Image.fromarray(pixels).convert("HSV"), int)[..., 0].ravel()
+
+
+def farthest(turned: np.ndarray, target: int) -> int:
+    """How far the hues of a drawing lie from one, at most, around the circle."""
+    return int(np.abs((hues_of(turned) - target + 128) % 256 - 128).max())
+
+
+def test_a_red_that_lies_on_both_sides_of_0_turns_green_as_a_whole() -> None:
+    apple = in_hues([250, 251, 252, 253, 254, 255, 0, 1, 2, 3, 4, 5])
+    assert farthest(turn_hue(apple, TINTS["green"]), int(hues_of(TINTS["green"])[0])) < 8
+
+
+@given(st.integers(0, 255), st.sampled_from(sorted(TINTS)))
+def test_what_is_near_the_main_hue_ends_near_the_target_wherever_on_the_circle_both_lie(main: int, asked: str) -> None:
+    thing = in_hues(range(main - 10, main + 11))
+    assert farthest(turn_hue(thing, TINTS[asked]), int(hues_of(TINTS[asked])[0])) < 10
 
 
 def test_what_has_no_colour_or_is_asked_for_none_stays_as_it_is() -> None:

@@ -40,8 +40,9 @@ def turn_hue(drawing: NDArray[np.uint8], rgb: tuple[int, ...]) -> NDArray[np.uin
     hues = np.bincount(hsv[..., 0][coloured], minlength=256)
     main = int(np.argmax(np.convolve(np.tile(hues, 3), np.ones(WIDE), "same")[256:512]))
     target, saturation, _ = (int(c) for c in np.asarray(Image.new("RGB", (1, 1), tuple(rgb)).convert("HSV"))[0, 0])
-    near = (np.abs((hsv[..., 0] - main + 128) % 256 - 128) < NEAR) & (hsv[..., 1] > 40)
-    hsv[..., 0] = np.where(near, (hsv[..., 0] - main) // 3 + target, hsv[..., 0]) % 256
+    aside = (hsv[..., 0] - main + 128) % 256 - 128  # around the circle, -128 to 127
+    near = (np.abs(aside) < NEAR) & (hsv[..., 1] > 40)
+    hsv[..., 0] = np.where(near, aside // 3 + target, hsv[..., 0]) % 256
     hsv[..., 1] = np.where(near, (hsv[..., 1] + saturation) // 2, hsv[..., 1])
     turned = np.asarray(Image.fromarray(hsv.astype(np.uint8), "HSV").convert("RGB"))
     return np.concatenate([turned, drawing[..., 3:]], -1)
