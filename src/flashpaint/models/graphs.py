@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashpaint.models.cache import cache_folder
+from flashpaint.models.engine import openvino
 
 Array = NDArray[Any]
 
 
 @lru_cache(maxsize=1)
 def _core() -> Any:
-    import openvino
-
-    core = openvino.Core()
+    core = openvino().Core()
     if cache := cache_folder():  # else compiled afresh each time: slower to start, nothing else
         core.set_property({"CACHE_DIR": str(cache)})
     return core
@@ -68,15 +67,13 @@ def open_graph(path: Path, threads: int | None = None, precision: str | None = "
 
 def open_traced(module: Any, example: Sequence[Any], free: Sequence[bool], precision: str | None = None) -> Graph:
     """A PyTorch module of tensors, traced with the example; the first axis of its inputs stays free where told so."""
-    import openvino
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer tells of every shape that a network asks for
-        model = openvino.convert_model(module, example_input=tuple(example))
+        model = openvino().convert_model(module, example_input=tuple(example))
     shapes = {}
     for k, (given, tensor, batched) in enumerate(zip(model.inputs, example, free, strict=True)):
         given.set_names({f"input_{k}"})
-        shapes[given] = openvino.PartialShape([-1, *tensor.shape[1:]] if batched else list(tensor.shape))
+        shapes[given] = openvino().PartialShape([-1, *tensor.shape[1:]] if batched else list(tensor.shape))
     for output in model.outputs:
         output.set_names({"output"})
     model.reshape(shapes)
