@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from flashpaint import PaintRequest, Studio
+from flashpaint.bench.colour import colour_seen
 from flashpaint.bench.distance import kernel_distance
 from flashpaint.bench.judge import Verdict, all_present, relation_holds
 from flashpaint.bench.recipe import ManySteps
@@ -87,9 +88,9 @@ def score(stage: Stage, studio: Studio, teacher: Studio, judge: Judge, painter: 
         at_once = painter_of(studio, compose=False)([en for _, en, _ in rows])
         few.append(share(judge, kind, at_once[:part], scenes[:part]))
         scores[f"{NAMES[kind]}_at_once"] = share(judge, kind, at_once, scenes)
-        if tinted := [k for k, s in enumerate(scenes) if len(s.items) == 1 and s.items[0].tint is not None]:
-            scores[f"{kind}_colour"] = mean([colour_seen(english[k], scenes[k]) for k in tinted])
-            scores[f"{kind}_colour_at_once"] = mean([colour_seen(at_once[k], scenes[k]) for k in tinted])
+        if tinted := [(k, tint) for k, s in enumerate(scenes) if (tint := tint_of(s))]:
+            scores[f"{kind}_colour"] = mean([colour_seen(english[k], asked) for k, asked in tinted])
+            scores[f"{kind}_colour_at_once"] = mean([colour_seen(at_once[k], asked) for k, asked in tinted])
         many.append(share(judge, kind, painter_of(teacher, steps=50)([en for _, en, _ in rows[:part]]), scenes[:part]))
         details(scores, kind, judged(judge, english), scenes)
         made, real = made + english, real + truth
@@ -104,15 +105,10 @@ def score(stage: Stage, studio: Studio, teacher: Studio, judge: Judge, painter: 
     return {name: round(value, 4) for name, value in scores.items()}
 
 
-def colour_seen(picture: Image.Image, scene: Scene) -> bool:
-    """Whether an eighth of the picture's middle has the hue that its thing was asked for in, by the pixels: the judge
-    reads it right in a quarter of real scenes alone."""
-    tint = scene.items[0].tint
-    assert tint is not None
-    hue = np.asarray(Image.new("RGB", (1, 1), tuple(TINTS[tint].rgb)).convert("HSV"))[0, 0, 0]
-    hsv = np.asarray(picture.convert("HSV"), int)[64:208, 64:192]
-    near = (np.abs((hsv[..., 0] - int(hue) + 128) % 256 - 128) < 14) & (hsv[..., 1] > 80) & (hsv[..., 2] > 60)
-    return bool(near.mean() > 1 / 8)
+def tint_of(scene: Scene) -> str | None:
+    """The colour that a scene's one thing was asked for in."""
+    tint = scene.items[0].tint if len(scene.items) == 1 else None
+    return None if tint is None else TINTS[tint].en[0]
 
 
 def details(scores: dict[str, float], kind: str, found: Sequence[Verdict], scenes: Sequence[Scene]) -> None:
