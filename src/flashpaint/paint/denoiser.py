@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.paint.arrays import Array
+from flashpaint.paint.arrays import Array, array_namespace
 from flashpaint.paint.noise import Mixing
 from flashpaint.paint.painter import PainterSpec
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from flashpaint.paint.arrays import Array
+from flashpaint.paint.arrays import Array, array_namespace
 from flashpaint.paint.denoiser import Conditioning, Denoiser
 
 

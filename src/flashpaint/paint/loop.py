@@ -17,10 +17,8 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace
-
 from flashpaint.errors import Cancelled, FlashpaintError, PaintingFailed, QueueFull
-from flashpaint.paint.arrays import kept
+from flashpaint.paint.arrays import array_namespace, kept
 from flashpaint.paint.denoiser import Denoiser
 from flashpaint.paint.pace import batch_that_pays
 from flashpaint.paint.step import HeardSteps, Step, told

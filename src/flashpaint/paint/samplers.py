@@ -10,9 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from array_api_compat import array_namespace, device
-
-from flashpaint.paint.arrays import Array
+from flashpaint.paint.arrays import Array, array_namespace
 from flashpaint.paint.noise import Mixing, alpha, seeded_noise
 
 
@@ -57,7 +55,7 @@ def lcm(x: Array, x0: Array, sigma: float, sigma_next: float, state: SamplerStat
     if sigma_next == 0:
         return x0, after
     xp = array_namespace(x)
-    noise = xp.asarray(seeded_noise(state.seed, tuple(x.shape), after.index), dtype=x.dtype, device=device(x))
+    noise = xp.asarray(seeded_noise(state.seed, tuple(x.shape), after.index), dtype=x.dtype, device=x.device)
     return alpha(sigma_next, state.mixing) * x0 + sigma_next * noise, after
 
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from PIL import Image
 
-from flashpaint.paint.arrays import Array
+from flashpaint.paint.arrays import Array, array_namespace
 from flashpaint.paint.constraint import Constraint, constrained
 from flashpaint.paint.denoiser import Conditioning, Denoiser
 from flashpaint.paint.guidance import guided_x0

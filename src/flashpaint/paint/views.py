@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from flashpaint.paint.arrays import Array
+from flashpaint.paint.arrays import Array, array_namespace
 from flashpaint.paint.denoiser import Conditioning
 
 Decode = Callable[[Array], list[Image.Image]]
