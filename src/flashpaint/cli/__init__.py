@@ -9,25 +9,9 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from flashpaint import __version__
-from flashpaint.cli.batch import batch
-from flashpaint.cli.bench import bench
-from flashpaint.cli.calibrate import calibrate
-from flashpaint.cli.compose import compose
-from flashpaint.cli.driving import driving
-from flashpaint.cli.edit import describe, edit, outpaint, vary
-from flashpaint.cli.index import index
-from flashpaint.cli.keys import keys
-from flashpaint.cli.memory import memory
-from flashpaint.cli.models import models
-from flashpaint.cli.paint import paint
-from flashpaint.cli.panorama import panorama
-from flashpaint.cli.plan import plan
-from flashpaint.cli.search import search
-from flashpaint.cli.serve import serve
-from flashpaint.cli.show import show
+from flashpaint.cli.commands import Commands
 from flashpaint.errors import FlashpaintError
 
 HELP = """From a sentence, in English or Chinese, to a picture in real time.
@@ -70,27 +54,13 @@ HELP = """From a sentence, in English or Chinese, to a picture in real time.
 """
 
 app = typer.Typer(
-    help=HELP, rich_markup_mode="rich", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    cls=Commands,
+    help=HELP,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
-app.command(no_args_is_help=True)(paint)
-app.command(no_args_is_help=True)(batch)
-app.command()(show)
-app.command(no_args_is_help=True)(edit)
-app.command(no_args_is_help=True)(vary)
-app.command(no_args_is_help=True)(outpaint)
-app.command(no_args_is_help=True)(panorama)
-app.command(no_args_is_help=True)(compose)
-app.command(no_args_is_help=True)(driving)
-app.command(no_args_is_help=True)(describe)
-app.command(no_args_is_help=True)(index)
-app.command(no_args_is_help=True)(search)
-app.command()(serve)
-app.add_typer(keys, name="keys")
-app.add_typer(memory, name="memory")
-app.add_typer(models, name="models")
-app.command()(bench)
-app.command()(calibrate)
-app.command(no_args_is_help=True)(plan)
 
 
 def _version(wanted: bool) -> None:
@@ -117,17 +87,17 @@ def main() -> None:
     except FlashpaintError as error:
         if "--debug" in sys.argv:
             raise
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"[bold red]error[/] ({error.code}): {_plain(error.message)}"
-        )
+        _say(error)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted: nothing half-written is left", file=sys.stderr)
         sys.exit(130)
 
 
-def _plain(text: str) -> str:
-    """The text with rich's markup escaped."""
+def _say(error: FlashpaintError) -> None:
+    from rich.console import Console
     from rich.markup import escape
 
-    return escape(text)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"[bold red]error[/] ({error.code}): {escape(error.message)}"
+    )
