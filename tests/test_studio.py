@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flashpaint import Finished, FlashpaintError, PaintRequest, Preview, Progress, Studio, Told
+from flashpaint import Finished, FlashpaintError, PaintRequest, Preview, Progress, Studio, Told, marks
 from flashpaint.errors import SizeUnsupported
 from flashpaint.tell.teller import Sight, Telling
 
@@ -130,3 +132,51 @@ def test_no_text_breaks_the_studio(studio: Studio, text: str) -> None:
         return
     assert painting.description
     assert painting.picture.size == (256, 256)
+
+
+def test_slips_of_the_fingers_are_read_as_what_was_meant_and_that_is_told(studio: Studio) -> None:
+    painting = studio.paint(PaintRequest("a peguin on the baech", seed=1, steps=1))
+    assert painting.description == "a penguin on the beach"
+    assert painting.notes == ("read “peguin” as “penguin”, “baech” as “beach”",)
+    assert painting.request.prompt == marks.record(painting)["prompt"] == "a peguin on the baech"
+    meant = studio.paint(PaintRequest("a penguin on the beach", seed=1, steps=1))
+    assert meant.picture.tobytes() == painting.picture.tobytes()
+    assert not meant.notes
+
+
+def test_slips_are_mended_in_things_that_are_painted_apart_and_in_prompts_that_nobody_tells(studio: Studio) -> None:
+    several = studio.paint(PaintRequest("a peguin to teh left of a gitar", seed=1, steps=1))
+    assert several.description == "a penguin to the left of a guitar"
+    assert several.used["drafts"] == "2"
+    assert studio.paint(PaintRequest("a peguin", seed=1, steps=1, describe=False)).description == "a penguin"
+    assert studio.told(["a peguin"]) == {"a peguin": "a penguin"}
+
+
+def test_a_folder_without_words_is_read_as_it_is_typed(model_copy: Path) -> None:
+    manifest = json.loads((model_copy / "manifest.json").read_text())
+    del manifest["files"]["words.txt"]
+    (model_copy / "manifest.json").write_text(json.dumps(manifest))
+    (model_copy / "words.txt").unlink()
+    older = Studio.open(model_copy)
+    assert older.mended("a peguin").text == "a peguin"
+    assert not older.paint(PaintRequest("a peguin", seed=1, steps=1)).notes
+
+
+def test_other_models_than_the_embedded_ones_read_what_was_typed(studio: Studio) -> None:
+    assert studio.mended("a peguin").text == "a penguin"
+    assert Studio.open(teller="none").mended("a peguin").text == "a peguin"
+    assert Studio(studio.seer, studio.teller, studio.painter).mended("a peguin").text == "a peguin"
+
+
+def test_a_slip_and_what_was_meant_meet_in_memory(tmp_path: Path) -> None:
+    studio = Studio.open(memory=tmp_path)
+    first = studio.paint(PaintRequest("a penguin on the beach", seed=5))
+    again = studio.paint(PaintRequest("a peguin on the baech", seed=5))
+    assert again.reuse.kind == "identical"
+    assert again.picture.tobytes() == first.picture.tobytes()
+    assert again.request.prompt == "a peguin on the baech"
+    assert again.notes == ("read “peguin” as “penguin”, “baech” as “beach”",)
+    near = studio.paint(PaintRequest("a pengiun on the beahc"))
+    assert (near.reuse.kind, near.reuse.neighbour) == ("near", first.reuse.remembered)
+    assert near.reuse.told
+    studio.close()

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from transformers import PreTrainedTokenizerFast
 
+from flashpaint.models.spelling import WORDS
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
 from flashpaint.networks.clip import CONTEXT, DIM, SIDE
 from flashpaint.networks.unet import GUIDANCE_INTERVAL, GUIDANCE_SCALE, CleanEstimate
@@ -32,6 +33,7 @@ from training.judge import WHOLE, open_judge
 from training.run import Stage, load
 from training.teller import END, open_codebook, open_teller
 from training.trials import families, shipped
+from training.words import own
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
@@ -207,6 +209,11 @@ def write_facts(stage: Stage, folder: Path) -> None:
     (folder / "judge.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
+def write_words(folder: Path) -> None:
+    """What slips of the fingers are read as, a word a line."""
+    (folder / WORDS).write_text("\n".join(own()) + "\n", "utf-8")
+
+
 def keep(stage: Stage) -> None:
     """Write the weights that mini does not hold, in fp16."""
     WEIGHTS.mkdir(exist_ok=True)
@@ -261,11 +268,11 @@ def commit() -> str:
 
 
 def main() -> None:
-    only = {a for a in sys.argv if a in ("--manifest", "--judge", "--facts", "--decoder", "--denoiser")}
+    only = {a for a in sys.argv if a in ("--manifest", "--judge", "--facts", "--words", "--decoder", "--denoiser")}
     sys.argv = [a for a in sys.argv if a not in only]
     stage = Stage.from_arguments(
         "export",
-        f"{__doc__} --manifest, --judge, --facts, --decoder, --denoiser: these alone, and the manifest.",
+        f"{__doc__} --manifest, --judge, --facts, --words, --decoder, --denoiser: these alone, and the manifest.",
         minutes=5,
     )
     folder = stage.folder / "mini" if stage.small else MINI
@@ -274,6 +281,8 @@ def main() -> None:
         write_judge(stage, folder)
     if "--facts" in only:
         write_facts(stage, folder)
+    if "--words" in only or not only:
+        write_words(folder)
     if "--decoder" in only:
         write_decoder(stage, folder)
     if "--denoiser" in only:

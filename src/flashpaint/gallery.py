@@ -131,7 +131,7 @@ def search(studio: Studio, asked: str | Image.Image, number: int = 12, owner: st
     memory, _ = memory_of(studio)
     if isinstance(asked, Image.Image):
         return memory.search(owner, studio.seer.name, studio.seer.see_images([asked])[0], "picture", number)
-    prompt = clean_prompt(asked)
+    prompt = studio.mended(clean_prompt(asked)).text
     z = studio.seer.see_text([prompt])
     told = studio.telling([prompt], z)[0].description or prompt
     both = np.concatenate([z, studio.seer.see_text([told])])

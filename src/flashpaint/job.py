@@ -16,11 +16,14 @@ UNTOLD = Telling("")
 
 @dataclass
 class Job:
-    """recall: what memory has for it, None without memory; answer: the stored painting of an identical request;
+    """asked: as it was typed, of which the painting tells; request: as it is read, its slips mended; mended: the notes
+    on these; recall: what memory has for it, None without memory; answer: the stored painting of an identical request;
     plan: of several things that are painted apart, and laid, the order that paints their collage on."""
 
     request: PaintRequest
     order: Order
+    asked: PaintRequest
+    mended: tuple[str, ...] = ()
     recall: Recall | None = None
     answer: Painting | None = None
     telling: Telling = UNTOLD

@@ -24,6 +24,7 @@ from flashpaint.job import Job
 from flashpaint.memory.memory import Memory
 from flashpaint.memory.opening import open_memory
 from flashpaint.models.folder import ModelFolder
+from flashpaint.models.spelling import Mended, Spelling, open_spelling
 from flashpaint.paint.opening import open_mini, open_painter
 from flashpaint.paint.orders import begin, check, check_source, order_of, source_notes, with_what_stays
 from flashpaint.paint.painter import Order, Painter, Steps
@@ -43,14 +44,22 @@ TOGETHER = 64  # of many requests, so many are in the loop at once
 
 class Studio:
     """Paints requests with one seer, one teller and one painter. Any number of threads may ask: where the painter runs
-    in the denoise loop, their pictures share its passes.
+    in the denoise loop, their pictures share its passes. spelling: of models that know few words; without, prompts are
+    read as they are typed.
 
     studio = Studio.open()
     painting = studio.paint(PaintRequest("a cat in space", seed=7))
     """
 
-    def __init__(self, seer: Seer, teller: Teller, painter: Painter, memory: Memory | None = None) -> None:
-        self.seer, self.teller, self.painter, self.memory = seer, teller, painter, memory
+    def __init__(
+        self,
+        seer: Seer,
+        teller: Teller,
+        painter: Painter,
+        memory: Memory | None = None,
+        spelling: Spelling | None = None,
+    ) -> None:
+        self.seer, self.teller, self.painter, self.memory, self.spelling = seer, teller, painter, memory, spelling
         self.recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
         self.concepts = Concepts(seer)
         self.composing = Composing(painter, self.told, self.seen)
@@ -101,7 +110,8 @@ class Studio:
         kept = None
         if memory is not None:
             kept = open_memory(memory, painted.spec.title, eyes.name, folder)
-        return cls(eyes, told, painted, kept)
+        embedded = painter is None and str(seer) == str(teller) == "mini"
+        return cls(eyes, told, painted, kept, open_spelling(folder) if embedded else None)
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint one picture. Raises RequestInvalid before any work where the painter cannot do as it says."""
@@ -162,13 +172,16 @@ class Studio:
             for ride in rides:
                 ride.close()
 
-    def _job(self, request: PaintRequest) -> Job:
+    def _job(self, asked: PaintRequest) -> Job:
+        mended = self.mended(asked.prompt)
+        request = replace(asked, prompt=mended.text) if mended.slips else asked
         memory = self.recollection if request.recallable else None
         recall = memory.recall(request) if memory else None
         seed = secrets.randbelow(SEED_LIMIT) if request.seed is None else request.seed
-        job = Job(request, order_of(request, self.painter.spec, request.prompt, seed), recall)
-        if memory and recall:
-            job.answer = memory.remembered(recall, request)
+        order = order_of(request, self.painter.spec, request.prompt, seed)
+        job = Job(request, order, asked, mended.notes, recall)
+        if memory and recall and (answer := memory.remembered(recall, asked)):
+            job.answer = replace(answer, notes=(*mended.notes, *answer.notes))
         return job
 
     def _describe(self, jobs: Sequence[Job], z: NDArray[np.float32], clock: Clock) -> None:
@@ -261,6 +274,10 @@ class Studio:
             for k, telling in zip(asked, told, strict=True):
                 jobs[k].telling = telling
 
+    def mended(self, text: str) -> Mended:
+        """What a text is read as, where the models know few words and slips of the fingers are mended."""
+        return self.spelling.mend(text) if self.spelling else Mended(text)
+
     def telling(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Telling]:
         """What the teller says to the prompts, shown their features z (n, dim)."""
         return self.teller.tell(prompts, sights(self.concepts, self.teller, prompts, z))
@@ -275,9 +292,11 @@ class Studio:
         unique = list(dict.fromkeys(texts))
         if not unique:
             return {}
+        read = [self.mended(text).text for text in unique]
         with self.reading:
-            told = self.telling(unique, self.seer.see_text(unique))
-        return {text: kept(text, telling.description) for text, telling in zip(unique, told, strict=True)}
+            told = self.telling(read, self.seer.see_text(read))
+        said = [kept(text, telling.description) for text, telling in zip(read, told, strict=True)]
+        return dict(zip(unique, said, strict=True))
 
     def _painting(self, picture: Image.Image, job: Job, seconds: Mapping[str, float]) -> Painting:
         spec, order = self.painter.spec, job.order
@@ -294,7 +313,7 @@ class Studio:
         return Painting(
             picture,
             order.description,
-            job.request,
+            job.asked,
             order.seed,
             order.steps,
             order.guidance_scale,
@@ -306,7 +325,7 @@ class Studio:
 
     def _notes(self, job: Job) -> tuple[str, ...]:
         told, request = job.telling, job.request
-        notes = (*self.seer.notes_on(request.prompt), *self.painter.notes_on(job.order.description))
+        notes = (*job.mended, *self.seer.notes_on(request.prompt), *self.painter.notes_on(job.order.description))
         notes += source_notes(request, job.order, self.painter)
         if request.describe and not told.description:
             return (*notes, told.note or "the teller gave no description: the prompt itself is painted")

@@ -71,8 +71,9 @@ def test_a_stage_that_has_spent_its_minutes_resumes_and_ends(runs: Path) -> None
 
 
 def test_the_exported_folder_paints(runs: Path) -> None:
-    painting = Studio.open(runs / "export" / "mini").paint(PaintRequest("a cat in space", seed=1, steps=2))
+    painting = Studio.open(runs / "export" / "mini").paint(PaintRequest("a peguin in space", seed=1, steps=2))
     assert painting.picture.size == (256, 256)
+    assert "read “peguin” as “penguin”" in painting.notes
 
 
 def test_scores_come_with_the_judges_own_accuracy(runs: Path) -> None:

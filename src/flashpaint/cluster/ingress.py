@@ -36,7 +36,7 @@ class Ingress:
         painter = ray_painter(paint, await paint.card.remote())
         card = await read.card.remote()
         kept = open_memory(memory, painter.spec.title, card.seer, models.folder()) if memory else None
-        self.studio = Studio(RaySeer(read, card), RayTeller(read, card), painter, kept)
+        self.studio = Studio(RaySeer(read, card), RayTeller(read, card), painter, kept, models.open_spelling())
         self.studio.reading = nullcontext()  # each replica has a lock of its own
         self.settings = settings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flashpaint.models.folder import ModelFolder
+from flashpaint.models.spelling import Spelling, open_spelling
 from flashpaint.paint.opening import open_mini, open_painter
 from flashpaint.paint.painter import Painter
 from flashpaint.see.opening import open_seer
@@ -33,6 +34,10 @@ class Models:
         if self.painter is None:
             return open_mini(self.folder(), self.threads, self.precision)
         return open_painter(self.painter, self.revision, None, self.fast)
+
+    def open_spelling(self) -> Spelling | None:
+        embedded = self.painter is None and self.seer == self.teller == "mini"
+        return open_spelling(self.folder()) if embedded else None
 
     def open_readers(self) -> tuple[Seer, Teller]:
         folder = self.folder()

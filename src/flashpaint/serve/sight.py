@@ -27,7 +27,7 @@ class Sight:
 
     def text(self, text: str) -> NDArray[np.float32]:
         with self.turn:
-            seen: NDArray[np.float32] = self.studio.seer.see_text([text])[0]
+            seen: NDArray[np.float32] = self.studio.seer.see_text([self.studio.mended(text).text])[0]
         return seen
 
     def picture(self, picture: Image.Image) -> NDArray[np.float32]:

@@ -32,7 +32,7 @@ class Writer(Protocol):
 def scene_from(studio: Studio, text: str, seed: int | None = None) -> Scene:
     """The scene that a sentence asks for: by a language model that can write one; else by the words between things, in
     the sentence itself or in what the language model makes of it. Raises OutOfRange where neither tells of things."""
-    said = clean_prompt(text)
+    said = studio.mended(clean_prompt(text)).text
     found = parsed(said)
     if isinstance(studio.teller, Writer):
         found = written(studio.teller, said) or found
