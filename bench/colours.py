@@ -36,7 +36,7 @@ THUMB = 72  # pixels of a picture on the sheet: there are many
 
 @dataclass(frozen=True)
 class Ask:
-    """thing: its number in the vocabulary; colour: one of TINTS."""
+    """thing: its number among the judge's; colour: one of TINTS."""
 
     thing: int
     colour: str
@@ -51,12 +51,14 @@ class Seen:
     thing: bool
 
 
-def asks() -> list[Ask]:
+def asks(known: Sequence[str]) -> list[Ask]:
+    """known: the things that the model has learned; the vocabulary may be ahead of it."""
     found = []
     for k, thing in enumerate(THINGS):
-        for tint, word in enumerate(WORDS if thing.tint else ()):
+        for tint, word in enumerate(WORDS if thing.tint and thing.en[0] in known else ()):
             english = english_noun(Item(k, 0.5, 0.5, 0.7, tint))
-            found.append(Ask(k, word.en[0], english, f"一{thing.measure}{word.zh[0]}的{thing.zh[0]}"))
+            chinese = f"一{thing.measure}{word.zh[0]}的{thing.zh[0]}"
+            found.append(Ask(known.index(thing.en[0]), word.en[0], english, chinese))
     return found
 
 
@@ -101,7 +103,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     given = parser.parse_args()
     studio, judge = Studio.open(threads=given.threads), Judge(ModelFolder.open("mini"), given.threads)
-    wanted, figures, missed = asks(), dict[str, float](), list[tuple[Image.Image, str, str]]()
+    wanted, figures, missed = asks(judge._facts["things"]), dict[str, float](), list[tuple[Image.Image, str, str]]()
     table = Table("", "asked", "colour", "thing", "both", title="python -m bench.colours")
     for language in ("en", "zh"):
         for way, compose in (("apart", True), ("at once", False)):

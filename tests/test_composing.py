@@ -10,9 +10,15 @@ import pytest
 
 from flashpaint import Painting, PaintRequest, Studio
 from flashpaint.bench.judge import Judge, relation_holds
+from flashpaint.clock import Clock
+from flashpaint.composition.hues import coloured, hue, untinted
+from flashpaint.composition.tint import TINTS
+from flashpaint.composition.wording import with_article
 from flashpaint.models.folder import ModelFolder
 from flashpaint.painting import Finished, Preview, Progress
 from flashpaint.tell.teller import Telling
+from training.world import THINGS, Thing, Word
+from training.world import TINTS as WORDS
 
 PAIRS = [
     ("a cat to the left of a bus", "一只猫在一辆公交车的左边", ("cat", "bus"), "left"),
@@ -137,6 +143,69 @@ def test_a_colour_that_was_asked_for_is_the_one_that_is_seen(studio: Studio) -> 
         assert painting.used["drafts"] == "1"
         middle = np.asarray(painting.picture.resize((32, 32)), float)[10:22, 10:22].mean((0, 1))
         assert np.argmax(middle) == np.argmax((red, green, blue)), prompt
+
+
+class Losing(Doubling):
+    """A teller that tells no colour, or puts it on the ground."""
+
+    def tell(self, prompts: list[str], sights: list[object]) -> list[Telling]:
+        told = self.teller.tell(prompts, sights)  # type: ignore[attr-defined]
+        return [replace(telling, description=lost(telling.description)) for telling in told]
+
+
+def lost(text: str) -> str:
+    for colour in TINTS:
+        if text != (plain := untinted(text, colour)):
+            return plain if " in " in plain else f"{plain} on a {colour} background"
+    return text
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("a green apple", "a green apple"),
+        ("一辆蓝色的卡车", "a blue truck"),
+        ("a purple house in the forest", "a purple house in the forest"),
+        ("a red fish and a cat", "a red fish and a cat"),
+        ("三个粉色的气球", "three pink balloons"),
+        ("a big yellow star in space, cartoon", "a yellow star in space, cartoon"),
+        ("绿色的小鱼", "a green fish"),
+    ],
+)
+def test_a_colour_that_the_language_model_loses_is_painted(studio: Studio, prompt: str, said: str) -> None:
+    studio_teller, studio.teller = studio.teller, Losing(studio.teller)
+    try:
+        painting = paint(studio, prompt, steps=1)
+    finally:
+        studio.teller = studio_teller
+    assert painting.description == said
+    assert "drafts" in painting.used
+
+
+def test_every_thing_of_a_colour_is_planned_in_each_in_both_languages(studio: Studio) -> None:
+    names = Judge(ModelFolder.open("mini"))._facts["things"]
+    things = [thing for thing in THINGS if thing.tint and thing.en[0] in names]
+    asked = [(text, word.en[0]) for thing in things for word in WORDS for text in said_of(thing, word)]
+    jobs = [studio._job(PaintRequest(text, seed=5)) for text, _ in asked]
+    studio._describe(jobs, studio.seen([text for text, _ in asked]), Clock())
+    planned = [[hue(thing) for thing in job.plan.scene.things] if job.plan else [] for job in jobs]
+    assert [text for (text, colour), found in zip(asked, planned, strict=True) if found != [colour]] == []
+
+
+def said_of(thing: Thing, word: Word) -> tuple[str, str]:
+    return coloured(with_article(thing.en[0]), word.en[0]), f"一{thing.measure}{word.zh[0]}的{thing.zh[0]}"
+
+
+def test_a_remembered_description_is_painted_in_its_colour(tmp_path: Path) -> None:
+    studio = Studio.open(memory=tmp_path / "memory")
+    paint(studio, "a cat", reuse="auto", steps=1)
+    first = paint(studio, "a blue car", reuse="auto", steps=1)
+    assert studio.memory is not None
+    studio.memory.calibration = studio.memory.calibration.model_copy(update={"floor": 1.1})
+    again = paint(studio, "a blue car", seed=6, reuse="auto", steps=1)
+    assert (first.used.get("drafts"), again.used.get("drafts")) == ("1", "1"), "the guard refuses all starts"
+    assert again.reuse.told
+    studio.close()
 
 
 def test_all_steps_that_were_painted_are_counted(studio: Studio) -> None:

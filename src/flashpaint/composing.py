@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.composition.collage import FINISH, STEPS, Key, Plan, collage, hue, likelier, plan_of, sketch, texts_of
+from flashpaint.composition.collage import FINISH, STEPS, Key, Plan, collage, likelier, plan_of, sketch, texts_of
+from flashpaint.composition.hues import bare, hue, named, recoloured, spoken
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene, scene_of
 from flashpaint.composition.sentence import PLACES, parsed
-from flashpaint.composition.wording import ground_words, phrase, retold, sentence
+from flashpaint.composition.wording import at_time, ground_words, retold, sentence
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
 from flashpaint.paint.orders import painted_steps
@@ -58,6 +59,24 @@ def apart(scene: Scene) -> bool:
     return number(scene) > 1 or any(map(hue, scene.things))
 
 
+def as_told(prompt: str, asked: Scene | None, told: Scene, words: Mapping[str, str]) -> Scene | None:
+    """What was told of a prompt, where it is painted apart: in the colours of the prompt's own words. What was told
+    beside the one thing that was asked for is not, nor a colour that is the ground's or that nobody named."""
+    meant = recoloured(told, asked, names_of(asked, words)) if asked else told
+    if not apart(meant):
+        return None
+    if asked is None or number(asked) != 1:
+        return meant
+    colours = spoken(prompt) - {asked.background.colour}
+    return meant if number(meant) == 1 and hue(meant.things[0]) in colours else None
+
+
+def names_of(scene: Scene, words: Mapping[str, str]) -> dict[str, str]:
+    """What each of its things, told alone, is called."""
+    found = {bare(thing): parsed(words.get(bare(thing), "")) for thing in scene.things}
+    return {text: scene["things"][0]["name"] for text, scene in found.items() if scene}
+
+
 def number(scene: Scene | None) -> int:
     return sum(thing.count for thing in scene.things) if scene else 0
 
@@ -76,8 +95,9 @@ class Composing:
     def plan(self, jobs: Sequence[Job]) -> None:
         """Give the jobs that ask for several things their plans, and descriptions that say the same.
 
-        The prompt's own words are the surer guide to how many there are and what is where: each thing is told alone,
-        and clip says whether it is still what was asked for. Where it is not, what was told of the whole is read.
+        The prompt's own words are the surer guide to how many there are, what is where and in which colour: each thing
+        is told alone, and clip says whether it is still what was asked for. Where it is not, what was told of the whole
+        is read, in the colours that were asked for.
         """
         if not isinstance(self.painter, WarmPainter):
             return
@@ -90,14 +110,14 @@ class Composing:
         again = [scene for scene, doubt in zip(asked, doubtful, strict=True) if scene and doubt]
         words = dict(self.told(chain.from_iterable(map(texts_of, again))))
         words |= {text: self.ground(text, whole, words) for text, whole in filter(None, map(on_a_place, again))}
-        agreed = self.agreed([phrase(thing) for scene in again for thing in scene.things], words)
+        agreed = self.agreed([bare(thing) for scene in again for thing in scene.things], words)
         for job, ours, theirs, doubt in zip(jobs, asked, told, doubtful, strict=True):
-            if ours and doubt and all(phrase(thing) in agreed for thing in ours.things):
-                self._as_asked(job, ours, words)
+            if ours and doubt and all(bare(thing) in agreed for thing in ours.things):
+                self._as_asked(job, named(ours, words), words)
             elif ours and apart(ours) and not job.request.describe:
                 self._as_asked(job, ours, {})
-            elif theirs and apart(theirs) and number(ours) != 1:
-                self._as_asked(job, theirs, {})
+            elif theirs and (meant := as_told(job.request.prompt, ours, theirs, words)):
+                self._as_asked(job, meant, {})
 
     def ground(self, text: str, whole: str, told: Mapping[str, str]) -> str:
         """A place as it is told alone or with what is there, whichever clip finds nearer; as it was asked for where it
@@ -109,7 +129,7 @@ class Composing:
         either = [told[text], *([f"{named} at {time}" if time else named] if named else [])]
         seen = self.seen([text, *either])
         near = seen[1:] @ seen[0]
-        return either[int(near.argmax())] if near.max() >= AGREED else text.replace(", ", " at ")
+        return either[int(near.argmax())] if near.max() >= AGREED else at_time(text)
 
     def _as_asked(self, job: Job, scene: Scene, words: Mapping[str, str]) -> None:
         """words: the scene's texts as they are told, as long as they are told anew."""

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from flashpaint.composition.hues import bare, coloured, hue, untinted
 from flashpaint.composition.layout import Box, Placed, layout
 from flashpaint.composition.matte import CutOut, corner, cut_out, fitted, lay
-from flashpaint.composition.scene import Scene, Thing
-from flashpaint.composition.sentence import CALLED
-from flashpaint.composition.tint import TINTS, tinted
-from flashpaint.composition.wording import ground_words, on_colour, phrase, sentence, styled, with_article
+from flashpaint.composition.scene import Scene
+from flashpaint.composition.tint import tinted
+from flashpaint.composition.wording import ground_words, on_colour, phrase, sentence, styled
 
 FINISH, STEPS = 0.125, 8  # the share of so many steps, or of the model's own if more, that the collage is painted on
 GROUNDS = ("gray", "pink")  # that drafts are painted on; the second where a thing cannot be told from the first
@@ -66,34 +66,21 @@ class Plan:
 
 
 def texts_of(scene: Scene) -> list[str]:
-    """What of a scene is to be told in the painter's words: its things, the whole, and the ground where it is a place.
+    """What of a scene is to be told in the painter's words: its things, less the colours that they are turned to, the
+    whole, and the ground where it is a place.
 
     Raises OutOfRange as `layout` does."""
     ground = ground_words(scene.background, scene.style)
-    return [*(phrase(scene.things[p.number]) for p in layout(scene)), sentence(scene), *filter(None, [ground])]
+    return [*(bare(scene.things[p.number]) for p in layout(scene)), sentence(scene), *filter(None, [ground])]
 
 
 def plan_of(scene: Scene, told: Mapping[str, str], seed: int, size: tuple[int, int]) -> Plan:
     """told: each of the scene's texts as the language model says it; what it does not hold stays as it is."""
     placed = tuple(layout(scene))
-    phrases = [phrase(scene.things[p.number]) for p in placed]
+    things = [scene.things[p.number] for p in placed]
     whole, ground = sentence(scene), ground_words(scene.background, scene.style)
-    said = tuple(told.get(text, text) for text in phrases)
+    said = tuple(coloured(told[bare(t)], hue(t)) if bare(t) in told else phrase(t) for t in things)
     return Plan(scene, seed, placed, said, told.get(whole, whole), told.get(ground, ground), size)
-
-
-def hue(thing: Thing) -> str | None:
-    """The colour that it is turned to, None where it keeps its own."""
-    colour = CALLED.get(thing.colour or "", thing.colour)
-    return colour if colour in TINTS else None
-
-
-def untinted(text: str, colour: str | None) -> str:
-    """ "a blue car" -> "a car": what is turned to a colour is drawn best in its own."""
-    article, _, noun = text.partition(" ")
-    if colour is None or not noun.startswith(f"{colour} ") or article not in ("a", "an"):
-        return text
-    return with_article(noun.removeprefix(f"{colour} "))
 
 
 def likelier(first: CutOut, second: CutOut | None) -> CutOut:

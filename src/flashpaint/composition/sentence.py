@@ -32,18 +32,25 @@ DRAWN_EN += tuple(style.strip(", ") for style in STYLES if style)
 DRAWN_ZH = "卡通|3d渲染|三维渲染|立体|扁平矢量|扁平插画|扁平|贴纸|水彩|油画"
 DRAWN = rf"\b(?:{'|'.join(DRAWN_EN)})(?: style)?\b|(?:{DRAWN_ZH})(?:风格)?的?"
 HUE = f"({COLOURS}|violet)"
+PRAISE = "cute|beautiful|little|nice|lovely|pretty|big|small|large|tiny|huge|shiny"  # and sizes: before a colour
+SHADES = "(?:light|dark|deep|pale|bright|vivid)[ -]"
+HUES_ZH = "[红橙橘黄绿蓝紫粉白黑灰棕褐金银青米]"
+HUE_ZH = f"[浅深淡暗亮鲜天墨草宝湖嫩]?({HUES_ZH}{{1,2}}色)"
+AFTER = "(?:in|(?:(?:that|which) )?(?:is|are)|painted|colou?red)"  # a colour that follows its thing
 GROUND_EN = rf"\b(?:on an? |against )?{HUE} background|\bagainst {HUE}(?=,|$)|, ?{HUE}(?=,|$)"
-GROUND_ZH = r"背景是([^，,、\s]{1,2}色)|(?:在)?([^，,、\s]{1,2}色)的?背景(?:上)?"
+GROUND_ZH = rf"背景是{HUE_ZH}|在?{HUE_ZH}的?背景上?"
 # as the painter calls them
 CALLED = {"红色": "red", "橙色": "orange", "黄色": "yellow", "绿色": "green", "蓝色": "blue", "紫色": "purple"}
 CALLED |= {"粉色": "pink", "粉红色": "pink", "白色": "white", "黑色": "black", "灰色": "gray", "棕色": "brown"}
 CALLED |= {"violet": "purple", "grey": "gray", "卡通": "cartoon", "贴纸": "sticker", "水彩": "watercolour"}
+CALLED |= dict.fromkeys(("橘色", "橘黄色", "橘红色"), "orange")
 CALLED |= dict.fromkeys(("夜晚", "晚上", "夜里"), "night") | dict.fromkeys(("日落", "日落时", "黄昏"), "sunset")
 CALLED |= {"油画": "oil painting", "3d渲染": "3d render", "三维渲染": "3d render", "立体": "3d render"}
 CALLED |= {"rendered in 3d": "3d render", "3d": "3d render", "emoji sticker": "sticker"}
 CALLED |= dict.fromkeys(("扁平", "扁平矢量", "扁平插画", "flat vector", "flat illustration"), "flat")
-AROUND_EN = "(?:please |draw |paint |there is |i want |an illustration of |a picture of |a photo of )+"
-AROUND = f"^{AROUND_EN}|^(?:请|我想看|画|帮我|一张图：|一张|有)+"
+AROUND_EN = "(?:please |(?:draw|give|make|paint|show) me |draw |paint |generate |create |can you |there is |i want "
+AROUND_EN += "|i'd like |i'd love to see |(?:an? )?(?:illustration|picture|photo|image|drawing) of )+"
+AROUND = f"^{AROUND_EN}|^(?:请|我想看|画|帮我|给我看?|我要|我想要|生成|一张图：|一张|一幅|有)+"
 LINKS = {  # longest first: what stands between two things, and the relation of the first to the second
     "left_of": r"(?:on |to )?(?:the )?left of",
     "right_of": r"(?:on |to )?(?:the )?right of",
@@ -64,7 +71,9 @@ PLACES = frozenset({*PLACES_EN, "underwater"})
 PLACES_ZH = {"太空": "space", "宇宙": "space", "海底": "underwater", "大海": "sea", "海上": "sea", "海滩": "beach"}
 PLACES_ZH |= {"沙滩": "beach", "雪山": "snowy mountains", "森林": "forest", "树林": "forest", "沙漠": "desert"}
 PLACES_ZH |= {"城市": "city", "草地": "meadow", "草原": "meadow", "天空": "sky", "客厅": "living room", "房间": "room"}
-PLACES_ZH |= {"公路": "road", "马路": "road"}
+PLACES_ZH |= {"公路": "road", "马路": "road", "路上": "road", "海边": "beach", "海面": "sea", "沙丘": "desert"}
+PLACES_ZH |= {"海里": "underwater", "水下": "underwater", "都市": "city", "绿地": "meadow", "屋里": "living room"}
+PLACES_ZH |= dict.fromkeys(("云上", "云端"), "sky")
 MEASURES = "[只匹头条朵棵根串颗块辆个架艘座台张把栋列顶盏枚头]"
 ENDS = " ,，：（）()"
 
@@ -121,11 +130,15 @@ def english(text: str) -> list[dict[str, Any]]:
 
 def add(things: list[dict[str, Any]], noun: str, link: str) -> None:
     """One more thing; link: the relation of the last to it."""
-    found = re.fullmatch(rf"(?:({'|'.join(map(str, NUMBERS))}|\d+) )?(?:({COLOURS}) )?(.+)", noun)
+    after = re.fullmatch(rf"(.+?),? {AFTER} (?:{SHADES})?{HUE}(?: colou?r)?", noun)
+    noun = after[1] if after else noun
+    found = re.fullmatch(rf"(?:({'|'.join(NUMBERS)}|\d+) )?((?:(?:{PRAISE}) )*)(?:(?:{SHADES})?{HUE} )?(.+)", noun)
     if not found:
         return
     count = NUMBERS.get(found[1]) or int(found[1] or 1)
-    thing = {"name": single(found[3]) if count > 1 else found[3], "count": count, "colour": found[2]}
+    colour = found[3] or (after and after[2])
+    name = found[2] + (single(found[4]) if count > 1 else found[4])
+    thing = {"name": name, "count": count, "colour": CALLED.get(colour or "", colour)}
     known = [thing.get("id") or thing["name"] for thing in things]
     if thing["name"] in known:
         thing["id"] = f"{thing['name']} {len(things) + 1}"
@@ -155,6 +168,8 @@ def chinese(text: str) -> list[dict[str, Any]]:
             if found := re.fullmatch(pattern, text):
                 add_chinese(things, found[one], relation)
                 add_chinese(things, found[other], "")
+                if len(things) < 2:
+                    return things
                 name = things[1].get("id") or things[1]["name"]
                 things[0][relation] = [name]
                 return things
@@ -165,9 +180,14 @@ def chinese(text: str) -> list[dict[str, Any]]:
 
 
 def add_chinese(things: list[dict[str, Any]], noun: str, link: str) -> None:
-    found = re.fullmatch(rf"([一两二三四五六]?){MEASURES}?(?:(.{{1,3}}色)的?)?(.+)", noun.strip(" ，"))
+    noun = re.sub("^有(?=.)", "", noun.strip(" ，"))
+    after = re.fullmatch(rf"(.+?)[是为]{HUE_ZH}的?", noun)
+    noun = after[1] if after else noun
+    hued = f"(?:{HUE_ZH}的?|(粉红|{HUES_ZH})的)"
+    found = re.fullmatch(rf"([一两二三四五六]?){MEASURES}?(?:((?:.{{1,4}}的)?){hued})?(.+)", noun)
     if found:
-        thing = {"name": found[3], "count": NUMBERS.get(found[1], 1), "colour": found[2]}
+        colour = found[3] or (f"{found[4]}色" if found[4] else after and after[2])
+        thing = {"name": (found[2] or "") + found[5], "count": NUMBERS.get(found[1], 1), "colour": colour}
         if thing["name"] in [other["name"] for other in things]:
             thing["id"] = f"{thing['name']} {len(things) + 1}"
         things.append({key: value for key, value in thing.items() if value and (key, value) != ("count", 1)})

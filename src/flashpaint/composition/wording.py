@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import permutations
 
@@ -30,7 +31,8 @@ def phrase(thing: Thing) -> str:
 def with_article(noun: str) -> str:
     if noun.split()[0].lower() in ("a", "an", "the"):
         return noun
-    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+    vowel = noun[0].lower() in "aeiou" and not noun.lower().startswith("uni")
+    return f"{'an' if vowel else 'a'} {noun}"
 
 
 def sentence(scene: Scene) -> str:
@@ -52,7 +54,7 @@ def retold(scene: Scene, phrases: Mapping[int, str], told: str, ground: str) -> 
     names = [phrases[k] for k in range(len(things))]
     link = next((kind for thing in scene.things for kind, _ in thing.relations()), "and")
     said = f" {LINKS.get(link, link)} ".join(things) if len(things) == 2 else " and ".join(things)
-    for order in permutations(names) if ground else ():
+    for order in permutations(names) if ground and told != sentence(scene) else ():
         if told.startswith(joined := " and ".join(order)):
             return said + told.removeprefix(joined)
     if ground:
@@ -62,10 +64,17 @@ def retold(scene: Scene, phrases: Mapping[int, str], told: str, ground: str) -> 
 
 def where(ground: str) -> str:
     """A place as it follows what is there: "beach at sunset" -> " on the beach at sunset"."""
-    place = ground.removeprefix("the ")
-    if place.startswith(ON):
+    place = at_time(ground.removeprefix("the "))
+    if place.startswith((*ON, "sea")):
         return f" on the {place}"
+    if place.startswith("underwater"):
+        return f" under the sea{place.removeprefix('underwater')}"
     return f" in {place}" if place.startswith("space") else f" in the {place}" if place.startswith(IN) else f", {place}"
+
+
+def at_time(ground: str) -> str:
+    """ "beach, sunset" -> "beach at sunset"."""
+    return re.sub(", (night|sunset|dusk|dawn|sunrise|noon)", r" at \1", ground)
 
 
 def counted(noun: str, count: int) -> str:
