@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from flashpaint.networks.autoencoder import Autoencoder
-from training.run import Stage, contact_sheet, load, set_rate, take_up
+from training.run import Stage, contact_sheet, fast_arithmetic, load, set_rate, take_up
 from training.scenes import Painter
 from training.world import sample
 
@@ -83,7 +83,7 @@ def main() -> None:
         if stage.progress > 0.4:  # the latents' scale has settled: stop its estimate from shaking with each batch
             model.unit.eval()
         real = crops(painter, rng, batch)
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_arithmetic():
             latents = model.encode(real)
             noise = torch.randn_like(latents) * (NOISE * torch.rand(len(latents), 1, 1, 1))
             made = model.decode(latents + noise)

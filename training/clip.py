@@ -19,7 +19,7 @@ from torch import Tensor
 from flashpaint.networks.clip import CONTEXT, SIDE, Clip
 from training.autoencoder import as_tensor
 from training.grammar import describe, prompts
-from training.run import Stage, load, set_rate, take_up
+from training.run import Stage, fast_arithmetic, load, set_rate, take_up
 from training.scenes import Painter
 from training.world import COLOURS, PLACES, THINGS, TINTS, Scene, sample
 
@@ -174,7 +174,7 @@ def main() -> None:
     rng, mean_loss = random.Random(step), 0.0
     while stage.progress < 1:
         set_rate(optimiser, 1e-3 * min(1, (step + 1) / 200) * max(0.01, 1 - stage.progress))
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_arithmetic():
             loss = loss_of(model, tokenizer, *batch(painter, rng, number))
         optimiser.zero_grad()
         loss.backward()

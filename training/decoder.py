@@ -14,7 +14,7 @@ from flashpaint.networks.autoencoder import Autoencoder
 from training.autoencoder import NOISE, crops, difference, held_out_scenes, open_autoencoder, report
 from training.judge import open_judge
 from training.optimiser import Optimiser
-from training.run import Stage, take_up
+from training.run import Stage, fast_arithmetic, take_up
 from training.scenes import Painter
 
 RATE = 5e-4
@@ -54,7 +54,7 @@ def main() -> None:
     while stage.progress < 1:
         model.eval()  # the latents' batch norm is settled
         real = crops(painter, rng, batch)
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_arithmetic():
             with torch.no_grad():
                 latents = model.encode(real)
             made = model.decode(latents + torch.randn_like(latents) * (NOISE * torch.rand(len(latents), 1, 1, 1)))

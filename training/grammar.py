@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable
 
-from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Item, Scene
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS, Item, Scene
 
 NUMBERS_EN, NUMBERS_ZH = {2: "two", 3: "three"}, {2: "两", 3: "三"}
 
@@ -51,7 +51,7 @@ def describe(scene: Scene) -> str:
     if scene.place is not None:
         place = PLACES[scene.place]
         parts.append(place.en[0] if subject else place.terse[0])
-        parts.append(TIMES[scene.time].en[0])
+        parts += [TIMES[scene.time].en[0], WEATHERS[scene.weather].en[0]]
     if scene.ground is not None:
         parts.append(f"on a {COLOURS[scene.ground].en[0]} background".replace("a orange", "an orange"))
     sentence = " ".join(p for p in parts if p)
@@ -188,7 +188,7 @@ def english(scene: Scene, rng: random.Random, unseen: bool = False) -> str:
         pick(rng, COLOURS[scene.ground].en)
     )
     text = rng.choice(ENGLISH if subject else ENGLISH[:1]).format(
-        s=subject, p=place or "", t=pick(rng, TIMES[scene.time].en), g=ground or ""
+        s=subject, p=place or "", t=when(scene, rng, "en"), g=ground or ""
     )
     if style := styled(scene, rng, "en"):
         text = rng.choice([f"{text}, {style}", f"{style} {text}", f"{text} {style}"])
@@ -216,7 +216,7 @@ def chinese(scene: Scene, rng: random.Random, unseen: bool = False) -> str:
     if subject and not place:
         template = rng.choice(["{s}{g}", "{s}{g}", "画{s}{g}", "{g}{s}", "请画{s}{g}", "一张{s}的图{g}"])
         template = "我想看{s}{g}" if unseen else template
-    text = template.format(s=subject, p=place or "", t=pick(rng, TIMES[scene.time].zh), g=ground or "").strip("，")
+    text = template.format(s=subject, p=place or "", t=when(scene, rng, "zh"), g=ground or "").strip("，")
     if style := styled(scene, rng, "zh"):
         if unseen or text[0] in "画请一":
             return f"{text}，{style}"
@@ -240,6 +240,8 @@ def terse(scene: Scene, rng: random.Random, language: str) -> str:
         words.append(PLACES[scene.place].terse[zh])
     if scene.time:
         words.append(pick(rng, TIMES[scene.time].zh if zh else TIMES[scene.time].en))
+    if scene.weather:
+        words.append(pick(rng, WEATHERS[scene.weather].zh if zh else WEATHERS[scene.weather].en))
     if scene.ground is not None:
         words.append(COLOURS[scene.ground].zh[0] + "背景" if zh else COLOURS[scene.ground].en[0] + " background")
     if style := styled(scene, rng, language):
@@ -259,6 +261,15 @@ def linked(
     template, swapped = rng.choice(links[scene.relation])
     a, b = scene.items[swapped], scene.items[1 - swapped]
     return template.format(a=noun(a, 1), b=noun(b, 1))
+
+
+def when(scene: Scene, rng: random.Random, language: str) -> str:
+    """The time of day and the weather, of which silence means the first; either may be said first."""
+    names = [pick(rng, TIMES[scene.time].zh if language == "zh" else TIMES[scene.time].en)]
+    if scene.weather:
+        names.append(pick(rng, WEATHERS[scene.weather].zh if language == "zh" else WEATHERS[scene.weather].en))
+        rng.shuffle(names)
+    return ("" if language == "zh" else " ").join(names).strip()
 
 
 def styled(scene: Scene, rng: random.Random, language: str) -> str:

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from flashpaint.bench.judge import Verdict, all_present, relation_holds, verdicts_of
 from training.autoencoder import as_tensor
-from training.run import Stage, load, set_rate, take_up
+from training.run import Stage, fast_arithmetic, load, set_rate, take_up
 from training.scenes import Painter
-from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, Scene, sample
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS, Scene, sample
 
 GRID = 8
 NOTHING = len(THINGS)
 WHOLE = {"place": len(PLACES) + 1, "time": len(TIMES), "ground": len(COLOURS) + 1, "style": len(STYLES)}
+WHOLE |= {"weather": len(WEATHERS)} if len(WEATHERS) > 1 else {}
 
 
 class Block(nn.Module):
@@ -101,6 +102,7 @@ def truth(scenes: list[Scene]) -> dict[str, Tensor]:
             [-100 if s.place is not None else len(COLOURS) if s.ground is None else s.ground for s in scenes]
         ),
         "style": torch.tensor([s.style if s.items else -100 for s in scenes]),
+        "weather": torch.tensor([s.weather for s in scenes]),
     }
 
 
@@ -164,7 +166,7 @@ def main() -> None:
         set_rate(optimiser, 3e-3 * min(1, (step + 1) / 100) * max(0.01, 1 - stage.progress))
         scenes = [sample(rng) for _ in range(number)]
         pictures = disturbed(as_tensor([painter.paint(s, rng) for s in scenes]), rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_arithmetic():
             said = judge(pictures)
         loss = loss_of(said, truth(scenes))
         optimiser.zero_grad()

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from flashpaint.networks.clip import SIDE
 from training.autoencoder import as_tensor, open_autoencoder
 from training.clip import open_clip
-from training.run import Stage
+from training.run import Stage, fast_arithmetic
 from training.scenes import Painter
 from training.world import Item, Scene, sample
 
@@ -54,7 +54,7 @@ def main() -> None:
     while stage.progress < 1:
         part = [sample(rng) for _ in range(16)]
         pictures = as_tensor([painter.paint(scene, rng) for scene in part])
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_arithmetic():
             latents.append(autoencoder.encode(pictures).half().numpy())
             features.append(clip.picture(F.interpolate(pictures, size=SIDE, mode="area")).half().numpy())
         scenes += [scene_to_json(scene) for scene in part]

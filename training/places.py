@@ -269,9 +269,7 @@ PAINTERS: dict[str, Callable[[random.Random, str], Image.Image]] = {
 }
 
 
-def variants(key: str, time: str, number: int) -> np.ndarray:
+def variants(paint: Callable[[random.Random, str], Image.Image], key: str, time: str, number: int) -> np.ndarray:
     """(number, SIDE, SIDE, 3) uint8 variants of one place at one time; the same ones for the same arguments."""
     rng = random.Random(f"{key}|{time}")
-    return np.stack(
-        [np.asarray(PAINTERS[key](rng, time).resize((SIDE, SIDE), Image.Resampling.BOX)) for _ in range(number)]
-    )
+    return np.stack([np.asarray(paint(rng, time).resize((SIDE, SIDE), Image.Resampling.BOX)) for _ in range(number)])

@@ -21,7 +21,7 @@ from flashpaint.tell.prefix import Card, Prefix, save_prefix, with_prefix
 from training.clip import open_clip, tokens_of
 from training.export import MINI
 from training.grammar import describe, prompts
-from training.run import Stage, take_up
+from training.run import Stage, fast_arithmetic, take_up
 from training.teller import END, exact, open_codebook, open_teller, padded, training_prompt
 from training.world import sample
 
@@ -126,7 +126,7 @@ def loss_of_batch(
     labels = padded([[*e.ids, 1] for e in tokenizer.encode_batch([describe(s) for s in scenes])], -100)
     with torch.no_grad():
         z = clip.text(tokens_of(tokenizer, texts))[1]
-    with torch.autocast("cpu", torch.bfloat16):
+    with fast_arithmetic():
         return model.loss(ids_of(texts, tokenizer), z, labels, torch.rand(number) < blind)
 
 

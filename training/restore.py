@@ -19,7 +19,21 @@ from flashpaint.networks.unet import Denoiser
 from flashpaint.networks.weights import filled, weights_of
 from training.clip import open_tokenizer
 from training.export import KEPT, MINI, WEIGHTS
+from training.judge import Judge
 from training.run import Stage
+
+
+def grown(kept: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The kept weights in the shapes of fresh ones: a head with more classes than were kept keeps those and its last,
+    which says that there is none; what is new stays fresh."""
+    whole = dict(fresh)
+    for name, weight in kept.items():
+        if weight.shape == fresh[name].shape:
+            whole[name] = weight
+            continue
+        whole[name] = fresh[name].clone()
+        whole[name][: len(weight) - 1], whole[name][-1] = weight[:-1], weight[-1]
+    return whole
 
 
 def main() -> None:
@@ -42,6 +56,8 @@ def main() -> None:
     for name in KEPT:
         kept = load_file(WEIGHTS / f"{name}.safetensors")
         weights = {k: v.float() if v.is_floating_point() else v for k, v in kept.items()}
+        if name == "judge":
+            weights = grown(weights, Judge().state_dict())
         states[name] = {"model": weights, "average": weights}
     for name, state in states.items():
         target = stage.of(name) / "checkpoint.pt"

@@ -19,7 +19,7 @@ from flashpaint.networks.teller import teller
 from training.clip import CODES, open_clip, tokens_of
 from training.grammar import carried, describe, emoji, prompts
 from training.optimiser import Optimiser
-from training.run import Stage, load, take_up
+from training.run import Stage, fast_arithmetic, load, take_up
 from training.world import Scene, sample
 
 END, SEE = "</s>", "<see>"
@@ -167,7 +167,7 @@ def main() -> None:
         texts = [training_prompt(s, rng) for s in scenes]
         ids = padded(source(texts, clip, tokenizer, codebook), 0)
         labels = padded([[*e.ids, 1] for e in tokenizer.encode_batch([describe(s) for s in scenes])], -100)
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_arithmetic():
             loss = model(input_ids=ids, attention_mask=(ids != 0).long(), labels=labels).loss
         optimiser.zero_grad()
         loss.backward()

@@ -56,6 +56,7 @@ def told(kind: str, scene: Scene, en: str, zh: str) -> dict[str, object]:
         "time": scene.time if scene.place is not None else None,
         "ground": scene.ground,
         "style": scene.style,
+        "weather": scene.weather if scene.place is not None else None,
     }
 
 

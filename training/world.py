@@ -1,15 +1,18 @@
 """What there is, and what a scene is: the vocabulary's tables, scenes as ground truth, and how they are drawn by lot.
 
-Words are in vocabulary.toml, sentences in grammar.py. Knows nothing of pixels beyond boxes in 0..1.
+Words are in vocabulary.toml, and in wide.toml where FLASHPAINT_VOCABULARY=wide is set; sentences in grammar.py. Knows
+nothing of pixels beyond boxes in 0..1.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -36,22 +39,34 @@ class Place:
 
 @dataclass(frozen=True)
 class Word:
-    """A time of day, a colour or a style: what it is called; `key`, `rgb`, `set`, `share` where the kind has them."""
+    """A time of day, a weather, a colour or a style: what it is called; the rest where the kind has it."""
 
     en: list[str]
     zh: list[str]
     key: str = ""
     rgb: tuple[int, ...] = ()
     set: str = ""
+    filter: str = ""
     share: float = 0.0
 
 
-TABLES = tomllib.loads((Path(__file__).parent / "vocabulary.toml").read_text())
+def tables(*files: str) -> dict[str, list[dict[str, Any]]]:
+    """The files' tables by name, each file's rows after those of the files before it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for file in files:
+        for name, rows in tomllib.loads((Path(__file__).parent / file).read_text()).items():
+            found.setdefault(name, []).extend(rows)
+    return found
+
+
+WIDE = os.environ.get("FLASHPAINT_VOCABULARY") == "wide"
+TABLES = tables("vocabulary.toml", *(["wide.toml"] if WIDE else []))
 THINGS = [Thing(**row) for row in TABLES["thing"]]
 PLACES = [Place(**row) for row in TABLES["place"]]
 TIMES = [Word(**row) for row in TABLES["time"]]
 COLOURS = [Word(**row) for row in TABLES["colour"]]
 STYLES = [Word(**row) for row in TABLES["style"]]
+WEATHERS = [Word(**row) for row in TABLES.get("weather", [{"en": [""], "zh": [""], "share": 1.0}])]
 TINTS = COLOURS[:7]  # white, black and gray have no hue to turn a drawing to
 
 
@@ -76,6 +91,7 @@ class Scene:
     time: int = 0
     ground: int | None = None
     style: int = 0
+    weather: int = 0
 
 
 def held_out(scene: Scene) -> bool:
@@ -100,13 +116,12 @@ def sample(rng: random.Random, kind: str | None = None, keep_held_out: bool = Fa
 
 def _draw(rng: random.Random, kind: str) -> Scene:
     style = 0 if kind == "landscape" else rng.choices(range(len(STYLES)), [s.share for s in STYLES])[0]
+    weather = 0
     if kind in ("place", "pair_place", "landscape"):
         place = rng.randrange(len(PLACES))
-        time = (
-            0
-            if PLACES[place].indoors or PLACES[place].key in ("space", "underwater")
-            else rng.choices(range(len(TIMES)), [0.7, 0.12, 0.18])[0]
-        )
+        time = rng.choices(range(len(TIMES)), [0.7, 0.12, 0.18])[0] if under_the_sky(place) else 0
+        if WIDE and under_the_sky(place):
+            weather = rng.choices(range(len(WEATHERS)), [w.share for w in WEATHERS])[0]
         ground = None
     else:
         place, time, ground = None, 0, rng.randrange(len(COLOURS)) if rng.random() < 0.4 else None
@@ -118,7 +133,12 @@ def _draw(rng: random.Random, kind: str) -> Scene:
     if relation == "and":
         things.sort(key=lambda i: THINGS[i].en[0])
     items = arrange(rng, things, relation, None if place is None else PLACES[place].ground)
-    return Scene(items, relation, place, time, ground, style)
+    return Scene(items, relation, place, time, ground, style, weather)
+
+
+def under_the_sky(place: int) -> bool:
+    """Where time of day and weather show."""
+    return not PLACES[place].indoors and PLACES[place].key not in ("space", "underwater", "moon")
 
 
 def arrange(rng: random.Random, things: list[int], relation: str | None, ground: str | None) -> tuple[Item, ...]:

@@ -19,7 +19,7 @@ from flashpaint.models.folder import ModelFolder
 from flashpaint.models.graphs import open_graph
 from flashpaint.models.pictures import to_array
 
-WHOLE = ("place", "time", "ground", "style")
+WHOLE = ("place", "time", "ground", "style", "weather")  # weather: of a judge that learned it
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Verdict:
     """What the judge says of one picture.
 
     things (classes,): the likelihood of each thing anywhere; where (classes, 2): its centre (x, y) in 0..1; tint
-    (classes,): the tint read at each thing; whole: the likelihoods (classes,) of place, time, ground and style.
+    (classes,): the tint read at each thing; whole: the likelihoods (classes,) of place, time, ground, style and weather.
     """
 
     things: NDArray[np.float32]
@@ -71,6 +71,7 @@ class Trial:
     time: int | None = None
     ground: int | None = None
     style: int | None = None
+    weather: int | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Trial:
@@ -82,7 +83,7 @@ class Trial:
         if self.relation in ("left", "above"):
             found.append(float(relation_holds(verdict, self.things, self.relation)))
         for name in WHOLE:
-            if (asked := getattr(self, name)) is not None:
+            if (asked := getattr(self, name)) is not None and name in verdict.whole:
                 found.append(float(verdict.whole[name][asked]))
         return sum(found) / len(found)
 
@@ -128,7 +129,7 @@ def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:
     where = weight @ centres / np.maximum(weight.sum(2, keepdims=True), 1e-9)
     cells = said["tints"].argmax(1).reshape(n, -1)
     tints = np.take_along_axis(cells, weight.argmax(2), 1)
-    whole = {name: softmax(said[name]) for name in WHOLE}
+    whole = {name: softmax(said[name]) for name in WHOLE if name in said}
     return [
         Verdict(maps[k].max((1, 2)), where[k], tints[k], {name: likely[k] for name, likely in whole.items()})
         for k in range(n)
