@@ -7,6 +7,33 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+MOMENTUM = 0.95
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that takes singular values to one (Jordan et al. 2024)
+
+
+@torch.no_grad()
+def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
+    """Near the nearest orthogonal matrix of the same shape, by Newton and Schulz's iteration.
+
+    X becomes (a + b G + c G^2) X with G = X X^T, several times over: as all these factors are polynomials of the first
+    G, they are multiplied among themselves, small as they are, and X is multiplied once. In float32: torch.optim.Muon,
+    which multiplies X each time and in bfloat16, takes three times as long on a processor without AMX.
+    """
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / x.norm().clamp(min=1e-7)
+    a, b, c = COEFFICIENTS
+    gram, product = x @ x.T, None
+    for left in reversed(range(steps)):
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        product = factor if product is None else factor @ product
+        if left:
+            gram = factor @ gram @ factor
+    assert product is not None
+    found = product @ x
+    return found.T if tall else found
+
 
 class Optimiser:
     """Muon (Jordan et al. 2024) takes each hidden matrix's momentum to the nearest orthogonal matrix, at the step size
@@ -18,39 +45,45 @@ class Optimiser:
 
     def __init__(self, model: nn.Module, edges: tuple[str, ...], weight_decay: float = 0.01) -> None:
         named = list(model.named_parameters())
-        hidden = [p for name, p in named if p.dim() in (2, 4) and p.shape[1] > 1 and not name.startswith(edges)]
-        taken = {id(p) for p in hidden}
-        self.pairs = [(p, p if p.dim() == 2 else nn.Parameter(matrix(p.data))) for p in hidden]
-        if any(p.data_ptr() != m.data_ptr() for p, m in self.pairs):
+        self.hidden = {
+            name: p for name, p in named if p.dim() in (2, 4) and p.shape[1] > 1 and not name.startswith(edges)
+        }
+        if any(p.data_ptr() != matrix(p.data).data_ptr() for p in self.hidden.values()):
             raise ValueError("convolutions must be in channels_last, so that their matrices are views")
-        self.muon = torch.optim.Muon(
-            [m for _, m in self.pairs], momentum=0.95, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
-        )
+        self.momenta = {name: torch.zeros_like(matrix(p.data)) for name, p in self.hidden.items()}
         self.adam = torch.optim.AdamW(
-            [p for _, p in named if id(p) not in taken], betas=(0.9, 0.99), weight_decay=weight_decay, fused=True
+            [p for name, p in named if name not in self.hidden],
+            betas=(0.9, 0.99),
+            weight_decay=weight_decay,
+            fused=True,
         )
-        self.model = model
+        self.model, self.weight_decay = model, weight_decay
 
+    @torch.no_grad()
     def step(self, rate: float) -> None:
-        for part, its_rate in ((self.muon, rate), (self.adam, rate / 2)):
-            for group in part.param_groups:
-                group["lr"] = its_rate
-        for parameter, view in self.pairs:
-            if view is not parameter and parameter.grad is not None:
-                view.grad = matrix(parameter.grad)
-        self.muon.step()
+        for group in self.adam.param_groups:
+            group["lr"] = rate / 2
         self.adam.step()
+        for name, parameter in self.hidden.items():
+            if parameter.grad is None:
+                continue
+            gradient, momentum, weight = matrix(parameter.grad), self.momenta[name], matrix(parameter.data)
+            momentum.lerp_(gradient, 1 - MOMENTUM)
+            update = orthogonal(gradient.lerp(momentum, MOMENTUM))
+            weight.mul_(1 - rate * self.weight_decay)
+            weight.add_(update, alpha=-0.2 * rate * max(weight.shape) ** 0.5)
 
     def zero_grad(self) -> None:
         self.model.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
+        return {"momenta": self.momenta, "adam": self.adam.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """A checkpoint of another optimiser has neither part: both start afresh."""
-        if state.keys() == {"muon", "adam"}:
-            self.muon.load_state_dict(state["muon"])
+        if state.keys() == {"momenta", "adam"}:
+            for name, momentum in self.momenta.items():
+                momentum.copy_(state["momenta"][name])
             self.adam.load_state_dict(state["adam"])
 
 
