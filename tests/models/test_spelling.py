@@ -109,7 +109,22 @@ def test_words_of_four_and_five_letters_may_have_one_edit_and_longer_ones_two_be
     assert SPELLING.meant("oenguni") == "oenguni"
 
 
-def test_of_words_that_are_as_near_the_likeliest_is_chosen_whatever_their_order() -> None:
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("camea", "camera"),
+        ("appe", "apple"),
+        ("starr", "star"),
+        ("gree", "green"),
+        ("caks", "cakes"),
+        ("cown", "crown"),
+    ],
+)
+def test_of_words_that_are_as_near_the_likeliest_is_chosen(typed: str, read: str) -> None:
+    assert SPELLING.meant(typed) == read
+
+
+def test_the_choice_does_not_hang_on_the_order_of_the_words() -> None:
     for words in (["ball", "bell", "bowl"], ["bowl", "bell", "ball"]):
         assert Spelling(words).meant("balll") == "ball"
         assert Spelling(words).meant("bxll") == "ball", "the first in the alphabet"

@@ -6,6 +6,7 @@ Knows words, no models. Only runs of plain Latin letters are looked at: nothing 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,11 +80,11 @@ class Spelling:
         return min(nearest, key=lambda word: unlike(typed, word), default=typed)
 
 
-def unlike(typed: str, word: str) -> tuple[bool, int, int, int, str]:
-    """Of two words that are as near, the likelier one has the same first letter, then the letters that were typed, then
-    no others, then the same length; then the alphabet decides."""
-    a, b = set(typed), set(word)
-    return typed[0] != word[0], len(a - b), len(b - a), abs(len(typed) - len(word)), word
+def unlike(typed: str, word: str) -> tuple[bool, int, int, str]:
+    """Of two words that are as near, the likelier one has the same first letter, then all letters that were typed, then
+    no others; then the alphabet decides."""
+    a, b = Counter(typed), Counter(word)
+    return typed[0] != word[0], (a - b).total(), (b - a).total(), word
 
 
 @lru_cache
