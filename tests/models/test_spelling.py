@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from flashpaint.models.folder import ModelFolder
-from flashpaint.models.spelling import READ, Spelling, everyday, open_spelling
+from flashpaint.models.spelling import READ, Spelling, everyday, one_edit, open_spelling
 from flashpaint.request import PROMPT_LIMIT
 from flashpaint.see.concepts import LIST
 
@@ -143,6 +143,13 @@ def test_a_prompt_never_becomes_longer_than_a_prompt_may_be() -> None:
     long = "peguin " + "x " * ((PROMPT_LIMIT - 8) // 2) + "x"
     assert len(long) == PROMPT_LIMIT
     assert SPELLING.mend(long).text == long
+
+
+@given(slipped())
+def test_all_that_is_one_edit_away_is_listed(pair: tuple[str, str]) -> None:
+    word, typed = pair
+    assert typed in one_edit(word)
+    assert all(OSA.distance(word, other) <= 1 for other in one_edit(word))
 
 
 def test_what_no_model_reads_is_not_looked_at() -> None:
