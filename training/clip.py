@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import random
 import tarfile
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +20,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor
 
 from flashpaint.networks.clip import CONTEXT, SIDE, Clip
+from training.ahead import ahead
 from training.autoencoder import as_tensor
 from training.grammar import describe, prompts
 from training.run import Stage, fast_arithmetic, load, set_rate, take_up
@@ -112,6 +116,13 @@ def batch(painter: Painter, rng: random.Random, number: int) -> tuple[Tensor, li
     return pictures, [describe(s) for s in scenes], asked, [describe(hard_negative(s, rng)) for s in scenes]
 
 
+def batches(runs: Path, number: int, seed: str) -> Iterator[tuple[Tensor, list[str], list[str], list[str]]]:
+    """Batches without end, for a process that paints ahead."""
+    painter, rng = Painter(runs, side=SIDE, extra=0.2), random.Random(seed)
+    while True:
+        yield batch(painter, rng, number)
+
+
 def loss_of(
     model: Clip, tokenizer: Tokenizer, pictures: Tensor, described: list[str], asked: list[str], wrong: list[str]
 ) -> Tensor:
@@ -171,11 +182,11 @@ def main() -> None:
     if not stage.small:  # in place, so that the checkpoint keeps the plain names
         model.picture.compile()
         model.text.compile(dynamic=True)
-    rng, mean_loss = random.Random(step), 0.0
+    painted, mean_loss = ahead(partial(batches, stage.runs, number), f"clip {step}"), 0.0
     while stage.progress < 1:
         set_rate(optimiser, 1e-3 * min(1, (step + 1) / 200) * max(0.01, 1 - stage.progress))
         with fast_arithmetic():
-            loss = loss_of(model, tokenizer, *batch(painter, rng, number))
+            loss = loss_of(model, tokenizer, *next(painted))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

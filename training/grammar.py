@@ -172,7 +172,8 @@ def carried(text: str, rng: random.Random, language: str) -> str:
 
 def emoji(scene: Scene) -> str:
     """The things of the scene as emoji, side by side."""
-    return " ".join(chr(int(THINGS[item.thing].code, 16)) for item in scene.items)
+    codes = (THINGS[item.thing].code.split("-") for item in scene.items)
+    return " ".join("".join(chr(int(part, 16)) for part in code) for code in codes)
 
 
 def english(scene: Scene, rng: random.Random, unseen: bool = False) -> str:

@@ -5,12 +5,16 @@ style a 256x256 picture shows, and where. It shares no weights, architecture or 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flashpaint.bench.judge import Verdict, all_present, relation_holds, verdicts_of
+from training.ahead import ahead
 from training.autoencoder import as_tensor
 from training.run import Stage, fast_arithmetic, load, set_rate, take_up
 from training.scenes import Painter
@@ -155,17 +159,16 @@ def main() -> None:
     stage = Stage.from_arguments("judge", __doc__, minutes=25)
     torch.set_num_threads(stage.threads)
     torch.manual_seed(31337)
-    painter = Painter(stage.runs, extra=0.25)
     judge = Judge(16 if stage.small else 64).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(judge.parameters(), lr=3e-3, weight_decay=0.02)
     step, number = 0, 8 if stage.small else 32
     if state := stage.resume():
         step = take_up(state, judge, optimiser)
-    rng, mean_loss = random.Random(f"judge {step}"), 8.0
+    painter, mean_loss = Painter(stage.runs, extra=0.25), 8.0
+    painted = ahead(partial(batches, stage.runs, number), f"judge {step}")
     while stage.progress < 1:
         set_rate(optimiser, 3e-3 * min(1, (step + 1) / 100) * max(0.01, 1 - stage.progress))
-        scenes = [sample(rng) for _ in range(number)]
-        pictures = disturbed(as_tensor([painter.paint(s, rng) for s in scenes]), rng)
+        scenes, pictures = next(painted)
         with fast_arithmetic():
             said = judge(pictures)
         loss = loss_of(said, truth(scenes))
@@ -181,6 +184,14 @@ def main() -> None:
             )
             judge.train()
             stage.save({"model": judge.state_dict(), "optimiser": optimiser.state_dict(), "step": step})
+
+
+def batches(runs: Path, number: int, seed: str) -> Iterator[tuple[list[Scene], Tensor]]:
+    """Scenes and their pictures without end, for a process that paints ahead."""
+    painter, rng = Painter(runs, extra=0.25), random.Random(seed)
+    while True:
+        scenes = [sample(rng) for _ in range(number)]
+        yield scenes, disturbed(as_tensor([painter.paint(s, rng) for s in scenes]), rng)
 
 
 def disturbed(pictures: Tensor, rng: random.Random) -> Tensor:

@@ -18,6 +18,7 @@ from PIL import Image
 from flashpaint.models.folder import ModelFolder
 from flashpaint.models.graphs import open_graph
 from flashpaint.models.pictures import to_array
+from flashpaint.see.presence import presence, softmax
 
 WHOLE = ("place", "time", "ground", "style", "weather")  # weather: of a judge that learned it
 
@@ -27,7 +28,8 @@ class Verdict:
     """What the judge says of one picture.
 
     things (classes,): the likelihood of each thing anywhere; where (classes, 2): its centre (x, y) in 0..1; tint
-    (classes,): the tint read at each thing; whole: the likelihoods (classes,) of place, time, ground, style and weather.
+    (classes,): the tint read at each thing; whole: the likelihoods (classes,) of place, time, ground, style and
+    weather.
     """
 
     things: NDArray[np.float32]
@@ -121,7 +123,7 @@ def relation_holds(verdict: Verdict, things: Sequence[int], relation: str) -> bo
 def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:
     """From the judge's logits: things and tints (n, classes, rows, columns), the last thing being nothing; the whole's
     (n, classes)."""
-    maps = softmax(said["things"])[:, :-1]
+    maps = presence(said["things"])
     n, things, rows, columns = maps.shape
     weight = maps.reshape(n, things, -1) ** 2
     y, x = np.divmod(np.arange(rows * columns), columns)
@@ -134,13 +136,6 @@ def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:
         Verdict(maps[k].max((1, 2)), where[k], tints[k], {name: likely[k] for name, likely in whole.items()})
         for k in range(n)
     ]
-
-
-def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
-    """Over axis 1."""
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    shares: NDArray[np.float32] = (raised / raised.sum(1, keepdims=True)).astype(np.float32)
-    return shares
 
 
 class Judge:
