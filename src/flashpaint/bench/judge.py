@@ -18,7 +18,6 @@ from PIL import Image
 from flashpaint.models.folder import ModelFolder
 from flashpaint.models.graphs import open_graph
 from flashpaint.models.pictures import to_array
-from flashpaint.see.presence import presence, softmax
 
 WHOLE = ("place", "time", "ground", "style", "weather")  # weather: of a judge that learned it
 
@@ -123,7 +122,7 @@ def relation_holds(verdict: Verdict, things: Sequence[int], relation: str) -> bo
 def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:
     """From the judge's logits: things and tints (n, classes, rows, columns), the last thing being nothing; the whole's
     (n, classes)."""
-    maps = presence(said["things"])
+    maps = softmax(said["things"])[:, :-1]
     n, things, rows, columns = maps.shape
     weight = maps.reshape(n, things, -1) ** 2
     y, x = np.divmod(np.arange(rows * columns), columns)
@@ -136,6 +135,13 @@ def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:
         Verdict(maps[k].max((1, 2)), where[k], tints[k], {name: likely[k] for name, likely in whole.items()})
         for k in range(n)
     ]
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
+    """Over axis 1."""
+    raised = np.exp(logits - logits.max(1, keepdims=True))
+    shares: NDArray[np.float32] = (raised / raised.sum(1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 class Judge:
