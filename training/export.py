@@ -31,15 +31,17 @@ from training.decoder import open_decoder
 from training.denoiser import SHIFT, SIDE_LATENTS, open_denoiser, open_student
 from training.judge import WHOLE, open_judge
 from training.run import Stage, load
-from training.teller import END, open_codebook, open_teller
+from training.teller import CODEBOOK, END, open_codebook, open_teller
 from training.trials import families, shipped
 from training.words import own
-from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WIDE
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
 # what mini does not hold in a trainable form, kept for training.restore
 WEIGHTS = Path(__file__).parent / "weights"
+WIDE_WEIGHTS = WEIGHTS / "wide"  # of the wide vocabulary's, which no package holds yet
 KEPT = ("teller", "judge", "denoiser")
+MINUTES = "minutes.json"  # beside them: how long each of the wide vocabulary's was trained
 # chosen on the held-out prompts by training.evaluate --sweep
 SIDES = {"noise": "flow", "shift": SHIFT, "sides": [SIDE_LATENTS * DOWNSCALE]}
 GUIDED = {**SIDES, "steps": 8, "guidance_scale": GUIDANCE_SCALE, "guidance_interval": list(GUIDANCE_INTERVAL)}
@@ -180,7 +182,7 @@ def write_denoiser(stage: Stage, folder: Path) -> None:
 def write_teller(stage: Stage, folder: Path) -> None:
     """The T5 as CTranslate2 int8, its vocabulary taken from the shared tokenizer."""
     clip, tokenizer = open_clip(stage)
-    save_file({"codebook": open_codebook(stage, clip, tokenizer).half()}, folder / "codebook.safetensors")
+    save_file({"codebook": open_codebook(stage, clip, tokenizer).half()}, folder / CODEBOOK)
     shutil.copy(stage.of("clip") / "tokenizer.json", folder / "tokenizer.json")
     with tempfile.TemporaryDirectory() as scratch:
         open_teller(stage, tokenizer).save_pretrained(scratch)
@@ -215,14 +217,21 @@ def write_words(folder: Path) -> None:
 
 
 def keep(stage: Stage) -> None:
-    """Write the weights that mini does not hold, in fp16."""
-    WEIGHTS.mkdir(exist_ok=True)
-    for name in KEPT:
+    """Write the weights that mini does not hold, in fp16; of the wide vocabulary, those that were trained on."""
+    folder = WIDE_WEIGHTS if WIDE else WEIGHTS
+    folder.mkdir(exist_ok=True)
+    minutes = json.loads((folder / MINUTES).read_text()) if (folder / MINUTES).exists() else {}
+    for name in ("clip", *KEPT) if WIDE else KEPT:
         state = load(stage.of(name))
-        if state is not None:
+        if state is not None and (state["step"] or not WIDE):
             weights = state.get("average", state["model"])
             halved = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
-            save_file({k: v.clone().contiguous() for k, v in halved.items()}, WEIGHTS / f"{name}.safetensors")
+            save_file({k: v.clone().contiguous() for k, v in halved.items()}, folder / f"{name}.safetensors")
+            minutes[name] = round(state["spent"], 1)
+    if WIDE:
+        if "teller" in minutes:
+            shutil.copy(stage.of("teller") / CODEBOOK, folder / CODEBOOK)
+        (folder / MINUTES).write_text(json.dumps(minutes, indent=1) + "\n")
 
 
 def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
@@ -268,13 +277,18 @@ def commit() -> str:
 
 
 def main() -> None:
-    only = {a for a in sys.argv if a in ("--manifest", "--judge", "--facts", "--words", "--decoder", "--denoiser")}
+    only = {
+        a for a in sys.argv if a in ("--manifest", "--judge", "--facts", "--words", "--decoder", "--denoiser", "--keep")
+    }
     sys.argv = [a for a in sys.argv if a not in only]
     stage = Stage.from_arguments(
         "export",
-        f"{__doc__} --manifest, --judge, --facts, --words, --decoder, --denoiser: these alone, and the manifest.",
+        f"{__doc__} --manifest, --judge, --facts, --words, --decoder, --denoiser: these alone, and the manifest. "
+        "--keep: the weights for training.restore alone.",
         minutes=5,
     )
+    if "--keep" in only:
+        return keep(stage)
     folder = stage.folder / "mini" if stage.small else MINI
     folder.mkdir(parents=True, exist_ok=True)
     if "--judge" in only:
@@ -294,7 +308,7 @@ def main() -> None:
         write_teller(stage, folder)
         if not stage.small:
             keep(stage)
-    write_manifest(stage, folder, trained=not only or "--denoiser" in only)
+    return write_manifest(stage, folder, trained=not only or "--denoiser" in only)
 
 
 if __name__ == "__main__":

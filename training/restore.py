@@ -1,13 +1,15 @@
 """restore: start every stage from the committed weights instead of from nothing, so that training can go on anywhere.
 
 Reads the graphs of src/flashpaint/mini, whose weights keep their names, and training/weights for what mini does not
-hold in a trainable form (the teller before int8, and the judge). Optimisers start afresh. Existing checkpoints stay.
+hold in a trainable form (the teller before int8, and the judge). The wide vocabulary's stages start from their own in
+training/weights/wide, or where there are none yet from mini's. Optimisers start afresh. Existing checkpoints stay.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,9 +20,11 @@ from flashpaint.networks.clip import Clip
 from flashpaint.networks.unet import Denoiser
 from flashpaint.networks.weights import filled, weights_of
 from training.clip import open_tokenizer
-from training.export import KEPT, MINI, WEIGHTS
+from training.export import KEPT, MINI, MINUTES, WEIGHTS, WIDE_WEIGHTS
 from training.judge import Judge
 from training.run import Stage
+from training.teller import CODEBOOK
+from training.world import WIDE
 
 
 def grown(kept: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -36,29 +40,39 @@ def grown(kept: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor
     return whole
 
 
+def opened(path: Path) -> dict[str, Tensor]:
+    return {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+
+
 def main() -> None:
     stage = Stage.from_arguments("restore", __doc__, minutes=1)
     minutes = json.loads((MINI / "manifest.json").read_text())["training"]["minutes"]
-    stage.of("clip").mkdir(parents=True, exist_ok=True)
+    for name in ("clip", "teller"):
+        stage.of(name).mkdir(parents=True, exist_ok=True)
     shutil.copy(MINI / "tokenizer.json", stage.of("clip") / "tokenizer.json")
-    stage.of("teller").mkdir(parents=True, exist_ok=True)
-    codebook = load_file(MINI / "codebook.safetensors")["codebook"].float()
-    save_file({"codebook": codebook}, stage.of("teller") / "codebook.safetensors")
+    book = (WIDE_WEIGHTS if WIDE else MINI) / CODEBOOK
+    if book.exists():
+        save_file(opened(book), stage.of("teller") / CODEBOOK)
     coded = {**weights_of(MINI / "encoder.onnx", "model."), **weights_of(MINI / "decoder.onnx", "model.")}
     towers = {f"text.{k}": v for k, v in weights_of(MINI / "clip_text.onnx").items()}
     towers |= {f"picture.{k}": v for k, v in weights_of(MINI / "clip_picture.onnx").items()}
-    student = filled(Denoiser(), weights_of(MINI / "denoiser.onnx", "model."))
     states: dict[str, dict[str, dict[str, Tensor]]] = {
         "autoencoder": {"model": filled(Autoencoder(), coded)},
         "clip": {"model": filled(Clip(open_tokenizer(stage).get_vocab_size()), towers)},
-        "distill": {"model": student, "average": student},
     }
+    if not WIDE:  # else distilled anew, from its own teacher
+        student = filled(Denoiser(), weights_of(MINI / "denoiser.onnx", "model."))
+        states["distill"] = {"model": student, "average": student}
     for name in KEPT:
-        kept = load_file(WEIGHTS / f"{name}.safetensors")
-        weights = {k: v.float() if v.is_floating_point() else v for k, v in kept.items()}
+        weights = opened(WEIGHTS / f"{name}.safetensors")
         if name == "judge":
             weights = grown(weights, Judge().state_dict())
         states[name] = {"model": weights, "average": weights}
+    if WIDE and WIDE_WEIGHTS.exists():
+        minutes |= json.loads((WIDE_WEIGHTS / MINUTES).read_text())
+        for path in set(WIDE_WEIGHTS.glob("*.safetensors")) - {book}:
+            weights = opened(path)
+            states[path.stem] = {"model": weights, "average": weights}
     for name, state in states.items():
         target = stage.of(name) / "checkpoint.pt"
         if target.exists():

@@ -23,6 +23,7 @@ from training.run import Stage, fast_arithmetic, load, take_up
 from training.world import Scene, sample
 
 END, SEE = "</s>", "<see>"
+CODEBOOK = "codebook.safetensors"
 
 
 def build(stage: Stage, vocabulary: int) -> T5ForConditionalGeneration:
@@ -68,7 +69,7 @@ def fit_codebook(clip: Clip, tokenizer: Tokenizer, number: int) -> Tensor:
 
 
 def open_codebook(stage: Stage, clip: Clip, tokenizer: Tokenizer) -> Tensor:
-    path = stage.of("teller") / "codebook.safetensors"
+    path = stage.of("teller") / CODEBOOK
     if not path.exists():
         save_file({"codebook": fit_codebook(clip, tokenizer, 1000 if stage.small else 12000)}, path)
     return load_file(path)["codebook"]
