@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -32,4 +32,19 @@ class Seer(Protocol):
 
     def notes_on(self, text: str) -> tuple[str, ...]:
         """What a caller should know of how this text is read, such as that its end is not."""
+        ...
+
+
+class Taught(Seer, Protocol):
+    """A seer that was taught few words, knows them, and has a reader that tells its things apart.
+
+    taught: its things, tints, place, ground, time, style and, of some, weather, as captions write them; of the last
+    three the first is what silence means.
+    """
+
+    @property
+    def taught(self) -> Mapping[str, Sequence[str]]: ...
+
+    def likely_things(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """(n, things), 0 to 1: how likely each is somewhere in a picture."""
         ...
