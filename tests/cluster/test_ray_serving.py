@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import random
@@ -14,11 +16,13 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+from PIL import Image
 from websockets.sync.client import connect
 
 from flashpaint import PaintRequest, Studio
 from flashpaint.errors import FlashpaintError, PaintingFailed, QueueFull
 from flashpaint.paint.painter import Order
+from flashpaint.tasks.describe import describe
 from tests.cluster.conftest import Serving, pids, pixels, ray, upgraded
 
 from flashpaint.cluster.crossing import error_of, fault_of, tree  # isort: skip
@@ -49,6 +53,13 @@ def test_previews_are_streamed(serving: Serving) -> None:
     with httpx2.stream("POST", f"{serving.url}/v1/images/generations", json=body, timeout=30) as answer:
         kinds = [json.loads(line[6:])["type"] for line in answer.iter_lines() if line.startswith("data: {")]
     assert kinds == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
+
+
+def test_a_picture_is_described_as_it_is_here(serving: Serving, local: Studio) -> None:
+    png = base64.b64decode(serving.ask(prompt="a pizza", reuse="off").json()["data"][0]["b64_json"])
+    told = httpx2.post(f"{serving.url}/api/describe", files={"image": png}, timeout=30).json()
+    here = describe(local, Image.open(io.BytesIO(png)))
+    assert (told["description"], told["scene"]) == (here.text, here.scene)
 
 
 def test_what_was_painted_is_remembered(serving: Serving) -> None:

@@ -5,7 +5,7 @@ Errors cross as values, since an exception with fields of its own does not survi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flashpaint.errors import FlashpaintError, PaintingFailed, QueueFull
@@ -59,11 +59,12 @@ class PainterCard:
 
 @dataclass(frozen=True)
 class ReaderCard:
-    """What an ingress must know of its seer and teller."""
+    """What an ingress must know of its seer and teller. taught: the seer's own words, where it knows them."""
 
     seer: str
     dim: int
     teller: str
+    taught: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass

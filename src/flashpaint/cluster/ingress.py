@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from flashpaint.cluster.models import Models
 from flashpaint.cluster.painter import ray_painter
-from flashpaint.cluster.reader import RaySeer, RayTeller
+from flashpaint.cluster.reader import RayTeller, ray_seer
 from flashpaint.memory.opening import open_memory
 from flashpaint.serve.app import build
 from flashpaint.serve.logs import log_to_stderr
@@ -36,7 +36,7 @@ class Ingress:
         painter = ray_painter(paint, await paint.card.remote())
         card = await read.card.remote()
         kept = open_memory(memory, painter.spec.title, card.seer, models.folder()) if memory else None
-        self.studio = Studio(RaySeer(read, card), RayTeller(read, card), painter, kept, models.open_spelling())
+        self.studio = Studio(ray_seer(read, card), RayTeller(read, card), painter, kept, models.open_spelling())
         self.studio.reading = nullcontext()  # each replica has a lock of its own
         self.settings = settings
 

@@ -13,6 +13,7 @@ from flashpaint.cluster.crossing import Fault, ReaderCard, fault_of
 from flashpaint.cluster.models import Models
 from flashpaint.errors import FlashpaintError
 from flashpaint.see.concepts import Concepts
+from flashpaint.see.taught import TaughtSeer
 from flashpaint.sights import sights
 from flashpaint.tell.teller import Telling
 
@@ -30,7 +31,8 @@ class ReadReplica:
         self.teller.tell(["a cat in space"], sights(self.concepts, self.teller, ["a cat in space"], z))
 
     def card(self) -> ReaderCard:
-        return ReaderCard(self.seer.name, self.seer.dim, self.teller.name)
+        taught = dict(self.seer.taught) if isinstance(self.seer, TaughtSeer) else None
+        return ReaderCard(self.seer.name, self.seer.dim, self.teller.name, taught)
 
     def see_text(self, texts: Sequence[str]) -> tuple[Features, list[tuple[str, ...]]] | Fault:
         """(n, dim), and the notes on each text, which would be another call."""
@@ -44,6 +46,15 @@ class ReadReplica:
         try:
             with self.reading:
                 return self.seer.see_images(images)
+        except FlashpaintError as error:
+            return fault_of(error)
+
+    def likely_things(self, images: Sequence[Image.Image]) -> Features | Fault:
+        """Of a seer that was taught its words."""
+        assert isinstance(self.seer, TaughtSeer)
+        try:
+            with self.reading:
+                return self.seer.likely_things(images)
         except FlashpaintError as error:
             return fault_of(error)
 

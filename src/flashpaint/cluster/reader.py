@@ -69,6 +69,20 @@ class RaySeer:
         return known
 
 
+class TaughtRaySeer(RaySeer):
+    def __init__(self, handle: DeploymentHandle[Any], card: ReaderCard) -> None:
+        super().__init__(handle, card)
+        self.taught = card.taught or {}
+
+    def likely_things(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = asked(lambda: self.handle.likely_things.remote(list(images)))
+        return found
+
+
+def ray_seer(handle: DeploymentHandle[Any], card: ReaderCard) -> RaySeer:
+    return TaughtRaySeer(handle, card) if card.taught else RaySeer(handle, card)
+
+
 class RayTeller:
     """concepts: none, as sights are made where the teller is."""
 
