@@ -94,7 +94,7 @@ class Studio:
                 "mini's teller reads what mini's clip sees: name a teller that goes with this seer, or none",
                 param="teller",
             )
-        folder = ModelFolder.open(model)
+        folder = ModelFolder.open(model, wait=False)
         if painter is None:
             if loras or revision or fast != "off":
                 raise OutOfRange(
@@ -110,6 +110,7 @@ class Studio:
         kept = None
         if memory is not None:
             kept = open_memory(memory, painted.spec.title, eyes.name, folder)
+        folder.verified()
         embedded = painter is None and str(seer) == str(teller) == "mini"
         return cls(eyes, told, painted, kept, open_spelling(folder) if embedded else None)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from flashpaint.memory.entry import Kind, Scope, digest_of
 from flashpaint.memory.store import Store
-from flashpaint.models.folder import sha256_of
+from flashpaint.models.files import sha256_of
 
 EXACT = 4096  # entries up to which one pass over all is as fast: about a millisecond
 LINKS, BUILD_EF, QUERY_EF = 16, 100, 128  # recall 0.99 and more of ten at 100,000 entries (docs/performance.md)

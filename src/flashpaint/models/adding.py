@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 from flashpaint.errors import DiskFull, ModelDamaged, ModelNotFound, OutputUnwritable, RequestInvalid
 from flashpaint.models import hub, registry
-from flashpaint.models.folder import EMBEDDED, sha256_of
+from flashpaint.models.files import sha256_of
+from flashpaint.models.folder import EMBEDDED
 from flashpaint.models.manifest import FileEntry
 from flashpaint.models.progress import TransferBar
 from flashpaint.models.registry import Added, Record

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flashpaint.errors import ModelDamaged, ModelNotFound
-from flashpaint.models.manifest import FileEntry, Manifest, read_manifest
+from flashpaint.models.ahead import MINI, taken
+from flashpaint.models.files import REMEDY, Checks, check_file
+from flashpaint.models.manifest import Manifest, read_manifest
 
-EMBEDDED = {"mini": Path(__file__).parent.parent / "mini"}
+EMBEDDED = {"mini": MINI}
 
 
 @dataclass(frozen=True)
 class ModelFolder:
+    """checks: of its files, where they are to be checked."""
+
     path: Path
     manifest: Manifest
+    checks: Checks | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def open(cls, model: str | Path, verify: bool = True) -> ModelFolder:
+    def open(cls, model: str | Path, verify: bool = True, wait: bool = True) -> ModelFolder:
         """Open an embedded model by name, or any folder with a manifest.json.
 
-        Raises ModelNotFound, or ModelDamaged unless `verify` is False.
+        wait: until every file is checked; else that is begun beside what the caller does next, `file` waits for the one
+        file and `verified` for all. Raises ModelNotFound, or ModelDamaged unless `verify` is False.
         """
         path = EMBEDDED.get(str(model), Path(model))
         if not (path / "manifest.json").is_file():
@@ -29,9 +34,10 @@ class ModelFolder:
                 f"there is no model {str(model)!r}: name one of {', '.join(EMBEDDED)} or a folder with a manifest.json",
                 param="model",
             )
-        folder = cls(path, read_manifest(path / "manifest.json"))
-        if verify:
-            folder.verify()
+        manifest = read_manifest(path / "manifest.json")
+        folder = cls(path, manifest, (taken(path) or Checks(path, manifest.name, manifest.files)) if verify else None)
+        if wait:
+            folder.verified()
         return folder
 
     @property
@@ -39,33 +45,19 @@ class ModelFolder:
         """Name and version, as its clip, teller and painter go by."""
         return f"{self.manifest.name} {self.manifest.version}"
 
-    def verify(self) -> None:
-        """Raise ModelDamaged unless every file is the one that the manifest names."""
-        for name in self.manifest.files:
-            self.check(name)
+    def verified(self) -> None:
+        """Wait until every file is checked that is to be. Raises ModelDamaged unless each is the one that the manifest
+        names."""
+        if self.checks is not None:
+            self.checks.all()
 
     def check(self, name: str) -> None:
         """Raise ModelDamaged unless the file is the one that the manifest names."""
-        remedy = "install flashpaint again (pip install --force-reinstall flashpaint), or copy the file anew"
-        check_file(self.path / name, self.manifest.files[name], f"{self.manifest.name}: {name}", remedy)
+        check_file(self.path / name, self.manifest.files[name], f"{self.manifest.name}: {name}", REMEDY)
 
     def file(self, name: str) -> Path:
-        """The path of one of the manifest's files; ModelDamaged when the manifest does not name it."""
+        """The path of one of the manifest's files, once it is checked where it is to be. Raises ModelDamaged, also when
+        the manifest does not name it."""
         if name not in self.manifest.files:
             raise ModelDamaged(f"{self.path / 'manifest.json'} names no {name}: install the model again", param="model")
-        return self.path / name
-
-
-def check_file(path: Path, entry: FileEntry, called: str, remedy: str) -> None:
-    """Raise ModelDamaged unless the file has the entry's size and sha256."""
-    if not path.is_file():
-        raise ModelDamaged(f"{called} is missing: {remedy}", param="model")
-    if (size := path.stat().st_size) != entry.bytes:
-        raise ModelDamaged(f"{called} has {size} bytes, not {entry.bytes}: {remedy}", param="model")
-    if (found := sha256_of(path)) != entry.sha256:
-        raise ModelDamaged(f"{called} hashes to {found[:12]}…, not {entry.sha256[:12]}…: {remedy}", param="model")
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return self.path / name if self.checks is None else self.checks.file(name)

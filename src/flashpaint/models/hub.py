@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from flashpaint.errors import DiskFull, FlashpaintError, ModelDamaged, ModelNotFound
-from flashpaint.models.folder import sha256_of
+from flashpaint.models.files import sha256_of
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling

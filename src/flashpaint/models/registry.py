@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flashpaint.errors import ModelDamaged, ModelNotFound, RequestInvalid
 from flashpaint.models.cache import data_folder
-from flashpaint.models.folder import EMBEDDED, check_file
+from flashpaint.models.files import check_file
+from flashpaint.models.folder import EMBEDDED
 from flashpaint.models.manifest import FileEntry
 from flashpaint.models.wanted import Kind
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from flashpaint.models.embedded import decoder_graph, denoiser_graph
 from flashpaint.models.folder import ModelFolder
-from flashpaint.models.graphs import open_graph
+from flashpaint.models.graphs import fastest_precision, open_graph
 from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.models.text_tower import open_text_tower
 from flashpaint.paint.arrays import Array
@@ -21,12 +22,16 @@ class MiniDenoiser:
     """precision of denoiser and decoder: "f32", "bf16", or None for the fastest that the processor has in hardware."""
 
     def __init__(self, folder: ModelFolder, threads: int | None = None, precision: str | None = None) -> None:
-        self._folder, self._threads = folder, threads
+        self._folder, self._threads, self._precision = folder, threads, precision
         self._text = open_text_tower(folder, threads)
-        self._denoiser = open_graph(folder.file("denoiser.onnx"), threads, precision)
-        self._decoder = open_graph(folder.file("decoder.onnx"), threads, precision)
-        self.engine = f"openvino {self._denoiser.precision} cpu"
+        self._denoiser = denoiser_graph(folder, threads, precision)
+        self._decoder = decoder_graph(folder, threads, precision)
         self.spec = spec_of(folder)
+
+    @property
+    def engine(self) -> str:
+        precision = self._denoiser.precision if self._precision else fastest_precision()
+        return f"openvino {precision} cpu"
 
     def condition(
         self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
