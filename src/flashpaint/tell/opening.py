@@ -10,6 +10,8 @@ from flashpaint.models.folder import ModelFolder
 from flashpaint.tell.mini import MiniTeller
 from flashpaint.tell.teller import Sight, Teller, Telling
 
+OWN_THREADS = 1  # of mini's teller: so small that a second one, waited for at every product, costs more than it brings
+
 
 class SilentTeller:
     """Says nothing: the prompt is painted as it is."""
@@ -32,7 +34,7 @@ def open_teller(
     """
     name = str(teller)
     if name == "mini":
-        return MiniTeller(folder, threads)
+        return MiniTeller(folder, OWN_THREADS)
     if name == "none":
         return SilentTeller()
     if name.startswith(("http://", "https://")):
@@ -41,18 +43,18 @@ def open_teller(
         url, _, model = name.partition("#")
         return EndpointTeller(url, model)
     if (Path(teller) / "manifest.json").is_file():
-        return open_mini(Path(teller), threads, seen)
+        return open_mini(Path(teller), seen)
     return open_local(teller, threads, seen)
 
 
-def open_mini(path: Path, threads: int | None, seen: tuple[str, int] | None) -> Teller:
+def open_mini(path: Path, seen: tuple[str, int] | None) -> Teller:
     folder = ModelFolder.open(path)
     whose = (folder.title, folder.manifest.clip.dim)
     if seen not in (None, whose):
         raise OutOfRange(
             f"the teller of {path} reads the codes of its own clip, {whose[0]}: name it as --seer too", param="teller"
         )
-    return MiniTeller(folder, threads)
+    return MiniTeller(folder, OWN_THREADS)
 
 
 def open_local(teller: str | Path, threads: int | None, seen: tuple[str, int] | None) -> Teller:
