@@ -134,4 +134,8 @@ def test_painting_needs_no_pytorch() -> None:
     loaded = loaded_by(
         "from flashpaint import Studio, PaintRequest; Studio.open().paint(PaintRequest('a cat', steps=1))"
     )
-    assert not loaded & {"torch", "transformers", "typer"}
+    assert not loaded & {"torch", "transformers", "typer", "array_api_compat"}
+
+
+def test_the_command_line_begins_with_next_to_nothing() -> None:
+    assert not loaded_by("import flashpaint.cli") & {"typer", "rich", "pydantic", "PIL", "numpy", "openvino"}

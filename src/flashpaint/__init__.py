@@ -9,23 +9,24 @@ painting.picture.save("cat.png")
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from flashpaint.errors import FlashpaintError
-from flashpaint.painting import Event, Finished, Painting, Preview, Progress, Told
-from flashpaint.request import PaintRequest
-
 if TYPE_CHECKING:
+    from flashpaint.errors import FlashpaintError
+    from flashpaint.painting import Event, Finished, Painting, Preview, Progress, Told
+    from flashpaint.request import PaintRequest
     from flashpaint.studio import Studio
 
 __version__ = "0.1.0"
 __all__ = ["Event", "Finished", "FlashpaintError", "PaintRequest", "Painting", "Preview", "Progress", "Studio", "Told"]
 
+HOMES = {"FlashpaintError": "errors", "PaintRequest": "request", "Studio": "studio"}  # of the others: painting
+
 
 def __getattr__(name: str) -> Any:
-    # Studio brings the engines' modules; whoever wants only the request types does not pay for them
-    if name == "Studio":
-        from flashpaint.studio import Studio
-
-        return Studio
+    # each is imported at its first use: who wants only the types does not pay for the engines, nor the command line,
+    # which begins with the engines, for the types
+    if name in __all__:
+        return getattr(import_module(f"flashpaint.{HOMES.get(name, 'painting')}"), name)
     raise AttributeError(f"module 'flashpaint' has no attribute {name!r}")

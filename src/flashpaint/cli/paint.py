@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flashpaint import marks
+from flashpaint.cli.ahead import settle
 from flashpaint.cli.options import (
     MEMORY,
     MODELS,
@@ -156,6 +157,7 @@ def paint(
         teller=teller,
         memory=(memory or memory_address()) if remember and reuse != "off" else None,
     )
+    settle()
     for request, path in zip(wanted, paths, strict=True):
         painting = paint_one(studio, request, console)
         saved = marks.save(painting, numbered(path, overwrite), overwrite)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from flashpaint.memory.calibration import Calibration
 from flashpaint.memory.entry import Entry, Kind, Scope
 from flashpaint.memory.index import Index
-from flashpaint.memory.shared import SharedStore
 from flashpaint.memory.store import Neighbours, Store
 
 NEIGHBOURS = 16  # of which one is chosen
@@ -130,11 +129,15 @@ class Memory:
     @property
     def away(self) -> bool:
         """Whether a shared store is out of reach now."""
+        from flashpaint.memory.shared import SharedStore
+
         return isinstance(self.store, SharedStore) and self.store.away
 
     @property
     def spooled(self) -> int:
         """Bytes that wait for a shared store."""
+        from flashpaint.memory.shared import SharedStore
+
         return self.store.spool.size() if isinstance(self.store, SharedStore) else 0
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ first, as many as pay on this device. Knows no prompts, files or requests.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import itertools
 import logging
@@ -16,6 +15,7 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flashpaint.errors import Cancelled, FlashpaintError, PaintingFailed, QueueFull
 from flashpaint.paint.arrays import array_namespace, kept
@@ -23,6 +23,9 @@ from flashpaint.paint.denoiser import Denoiser
 from flashpaint.paint.pace import batch_that_pays
 from flashpaint.paint.step import HeardSteps, Step, told
 from flashpaint.paint.trajectory import Trajectory, tick
+
+if TYPE_CHECKING:
+    import asyncio  # imported by who paints with it: the command line does not
 
 IDLE_S = 5.0  # a loop without work gives its thread back after this
 CLOSE_S = 10.0  # no pass takes so long on purpose: closing never waits for an engine that hangs
@@ -119,6 +122,8 @@ class DenoiseLoop:
 
     async def steps_async(self, trajectory: Trajectory, previews: bool = False) -> AsyncIterator[Step]:
         """The same for asyncio; cancelling the task cancels the picture."""
+        import asyncio
+
         ours = asyncio.get_running_loop()
         heard: asyncio.Queue[Step | FlashpaintError] = asyncio.Queue()
         self.submit(trajectory, lambda step: _post(ours, heard, step), previews)
