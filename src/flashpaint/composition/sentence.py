@@ -67,6 +67,7 @@ NO_LINK = r"|\b(?:next to|beside|and|with)\b|,"
 SIDES = {"left_of": "左边|左侧", "right_of": "右边|右侧", "above": "上方", "on": "上面", "below": "下方"}
 SIDES |= {"under": "下面", "inside": "里面", "behind": "后面", "in_front_of": "前面"}
 PLACES_EN = sorted({*IN, *ON, "sea", "ocean", "outer space", "woods", "highway", "snow"}, key=len, reverse=True)
+UNDER = r"\b(under(?: the (?:sea|ocean)|[ -]?water))$"
 PLACES = frozenset({*PLACES_EN, "underwater"})
 PLACES_ZH = {"太空": "space", "宇宙": "space", "海底": "underwater", "大海": "sea", "海上": "sea", "海滩": "beach"}
 PLACES_ZH |= {"沙滩": "beach", "雪山": "snowy mountains", "森林": "forest", "树林": "forest", "沙漠": "desert"}
@@ -88,7 +89,8 @@ def parsed(text: str) -> dict[str, Any] | None:
     if ground:
         background["colour"] = CALLED.get(ground, ground)
     else:
-        rest, place = taken(rf"\b(?:in|on|at|under|by) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
+        rest, place = taken(rf"{UNDER}|\b(?:in|on|at|under|by) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
+        place = "underwater" if place.startswith("under") else place
         rest, local = (rest, place) if place else taken(rf"在?({'|'.join(PLACES_ZH)})(?:上|里|中|前)?的?，?", rest)
         background |= {"place": PLACES_ZH.get(local, local)} if local else {}
     if time:
