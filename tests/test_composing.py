@@ -66,6 +66,46 @@ def test_so_many_of_one_thing_are_as_many_drafts(studio: Studio) -> None:
     assert painting.description == "three balloons"
 
 
+@pytest.mark.parametrize("size", [(512, 256), (256, 384)])
+def test_one_thing_on_a_large_canvas_is_there_once(studio: Studio, size: tuple[int, int]) -> None:
+    judge = Judge(ModelFolder.open("mini"))
+    names = judge._facts["things"]
+    asked = [
+        ("a house on the beach", "house"),
+        ("一只熊猫在森林里", "panda"),
+        ("a pumpkin", "pumpkin"),
+        ("a bus", "bus"),
+    ]
+    made = studio.paint_many([PaintRequest(text, seed=5, width=size[0], height=size[1]) for text, _ in asked])
+    assert all((one.picture.size, one.used["drafts"]) == (size, "1") for one in made)
+    side, (width, height) = min(size), size
+    middle = ((width - side) // 2, height - side, (width + side) // 2, height)
+    beside = [(0, 96, 160, 256), (352, 96, 512, 256)] if width > height else [(48, 0, 208, 160)]
+    seen = judge.verdicts([one.picture.crop(middle) for one in made])
+    assert sum(names.index(name) in one.top(3) for one, (_, name) in zip(seen, asked, strict=True)) >= 3
+    for box in beside:
+        verdicts = judge.verdicts([one.picture.crop(box) for one in made])
+        assert [one.things[names.index(name)] < 0.5 for one, (_, name) in zip(verdicts, asked, strict=True)] == 4 * [
+            True
+        ]
+
+
+def test_a_large_collage_is_seen_in_its_size_and_told_step_by_step(studio: Studio) -> None:
+    events = list(studio.stream(PaintRequest("a cat in the forest", seed=5, width=256, height=384)))
+    shown = [event.picture.size for event in events if isinstance(event, Preview)]
+    drafted = [event for event in events if isinstance(event, Progress) and event.stage == "draft"]
+    assert set(shown) == {(256, 384)}
+    assert (drafted[-1].step, drafted[-1].steps) == (len(drafted), len(drafted))
+
+
+def test_styles_are_of_things_and_an_empty_place_is_painted_in_none(studio: Studio) -> None:
+    jobs = [studio._job(PaintRequest("a cat and a bus in the meadow, sticker", seed=5))]
+    studio._describe(jobs, studio.seen(["a cat and a bus in the meadow, sticker"]), Clock())
+    assert jobs[0].plan is not None
+    assert jobs[0].plan.ground == "meadow"
+    assert jobs[0].telling.description.endswith("meadow, sticker")
+
+
 def test_a_word_that_clip_does_not_know_again_in_its_telling_is_no_thing(studio: Studio) -> None:
     asked = ["a rabbit", "highly detailed", "a kitten"]
     told = {"a rabbit": "a rabbit", "highly detailed": "a city", "a kitten": "a cat"}

@@ -45,6 +45,19 @@ def test_the_same_request_with_its_seed_gives_back_the_stored_picture(rememberin
     assert first.picture.tobytes() == paint(studio, "a cat in space", seed=3, steps=4).picture.tobytes()
 
 
+@pytest.mark.parametrize("size", [(512, 256), (128, 128), (256, 384)])
+def test_another_size_is_remembered_for_itself(remembering: Studio, size: tuple[int, int]) -> None:
+    asked = {"width": size[0], "height": size[1]}
+    first, again = (paint(remembering, "a beach", seed=3, **asked) for _ in range(2))
+    assert again.reuse.kind == "identical"
+    assert again.picture.tobytes() == first.picture.tobytes()
+    assert again.picture.size == size
+    near = paint(remembering, "a beach", **asked)
+    assert (near.reuse.kind, near.reuse.neighbour) == ("near", first.reuse.remembered)
+    assert near.picture.size == size
+    assert paint(remembering, "a beach").reuse.kind == "none", "its own size met no other"
+
+
 @pytest.mark.parametrize("other", [{"seed": 4}, {"steps": 5}, {"guidance_scale": 2.0}, {"describe": False}])
 def test_what_changes_a_picture_makes_another_request(remembering: Studio, other: dict[str, object]) -> None:
     asked = {"seed": 3, "steps": 4}

@@ -1,6 +1,7 @@
-"""Several things asked for at once, or one in a colour of its own: each is painted alone on a plain ground, cut out
-and turned to its colour; laid into their boxes on the painted background, all are noised a little and painted on
-together. For painters that show one thing better than two, and seldom in the colour that was asked for.
+"""Several things asked for at once, or one in a colour of its own or on a canvas larger than the painter's: each is
+painted alone on a plain ground, cut out and turned to its colour; laid into their boxes on the painted background, all
+are noised a little and painted on together. For painters that show one thing better than two, and seldom in the colour
+that was asked for, and that would repeat it in each of a canvas' windows.
 
 `flashpaint.tasks.compose` does the same for scenes that are written out.
 """
@@ -15,7 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.composition.collage import FINISH, STEPS, Key, Plan, collage, likelier, plan_of, sketch, texts_of
+from flashpaint.composition.collage import (
+    FINISH,
+    STEPS,
+    Key,
+    Plan,
+    collage,
+    likelier,
+    plan_of,
+    sketch,
+    texts_of,
+    unstyled,
+)
 from flashpaint.composition.hues import bare, hue, named, recoloured, spoken
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene, scene_of
@@ -23,6 +35,7 @@ from flashpaint.composition.sentence import PLACES, parsed
 from flashpaint.composition.wording import at_time, ground_words, retold, sentence
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
+from flashpaint.paint.canvases import draft_size, in_windows
 from flashpaint.paint.orders import painted_steps
 from flashpaint.paint.painter import Order, Painter, PainterSpec, WarmPainter
 from flashpaint.painting import Event, Preview, Progress
@@ -54,18 +67,21 @@ def scene_in(text: str) -> Scene | None:
     return scene
 
 
-def apart(scene: Scene) -> bool:
-    """Whether it is painted from drafts: of several things, or of one in a colour that it may not have by itself."""
-    return number(scene) > 1 or any(map(hue, scene.things))
+def apart(scene: Scene, large: bool) -> bool:
+    """Whether it is painted from drafts: of several things, of one in a colour that it may not have by itself, or of
+    any on a canvas so large that it would be there once a window."""
+    things = [thing for thing in scene.things if thing.name.removeprefix("the ") not in PLACES]
+    return number(scene) > 1 or any(map(hue, scene.things)) or (large and bool(things))
 
 
-def as_told(prompt: str, asked: Scene | None, told: Scene, words: Mapping[str, str]) -> Scene | None:
+def as_told(prompt: str, asked: Scene | None, told: Scene, words: Mapping[str, str], large: bool) -> Scene | None:
     """What was told of a prompt, where it is painted apart: in the colours of the prompt's own words. What was told
-    beside the one thing that was asked for is not, nor a colour that is the ground's or that nobody named."""
+    beside the one thing that was asked for is not, nor a colour that is the ground's or that nobody named; but for a
+    large canvas, on which what was told would else be there once a window."""
     meant = recoloured(told, asked, names_of(asked, words)) if asked else told
-    if not apart(meant):
+    if not apart(meant, large):
         return None
-    if asked is None or number(asked) != 1:
+    if asked is None or number(asked) != 1 or large:
         return meant
     colours = spoken(prompt) - {asked.background.colour}
     return meant if number(meant) == 1 and hue(meant.things[0]) in colours else None
@@ -105,7 +121,8 @@ class Composing:
         asked = [scene_in(job.request.prompt) for job in jobs]
         told = [scene_in(job.telling.description) for job in jobs]
         doubtful = [
-            a and retells(job) and (apart(a) or number(t) > 1) for job, a, t in zip(jobs, asked, told, strict=True)
+            a and retells(job) and (apart(a, self.large(job)) or number(t) > 1)
+            for job, a, t in zip(jobs, asked, told, strict=True)
         ]
         again = [scene for scene, doubt in zip(asked, doubtful, strict=True) if scene and doubt]
         words = dict(self.told(chain.from_iterable(map(texts_of, again))))
@@ -114,17 +131,20 @@ class Composing:
         for job, ours, theirs, doubt in zip(jobs, asked, told, doubtful, strict=True):
             if ours and doubt and all(bare(thing) in agreed for thing in ours.things):
                 self._as_asked(job, named(ours, words), words)
-            elif ours and apart(ours) and not job.request.describe:
+            elif ours and apart(ours, self.large(job)) and not job.request.describe:
                 self._as_asked(job, ours, {})
-            elif theirs and (meant := as_told(job.request.prompt, ours, theirs, words)):
+            elif theirs and (meant := as_told(job.request.prompt, ours, theirs, words, self.large(job))):
                 self._as_asked(job, meant, {})
+
+    def large(self, job: Job) -> bool:
+        """Whether its picture is larger than the painter sees at once."""
+        return in_windows((job.order.width, job.order.height), self.painter.spec)
 
     def ground(self, text: str, whole: str, told: Mapping[str, str]) -> str:
         """A place as it is told alone or with what is there, whichever clip finds nearer; as it was asked for where it
         is neither."""
         retold = parsed(told[whole]) or {"background": {}}
         named = retold["background"].get("place", "")
-        named = "underwater" if f"under the {named}" in told[whole] else named
         time = retold["background"].get("time")
         either = [told[text], *([f"{named} at {time}" if time else named] if named else [])]
         seen = self.seen([text, *either])
@@ -136,7 +156,7 @@ class Composing:
         plan = plan_of(scene, words, job.order.seed, (job.order.width, job.order.height))
         phrases = {placed.number: text for placed, text in zip(plan.placed, plan.phrases, strict=True)}
         job.telling = replace(job.telling, description=retold(scene, phrases, plan.whole, plan.ground))
-        job.plan = plan if apart(scene) else None
+        job.plan = unstyled(plan) if apart(scene, self.large(job)) else None
 
     def agreed(self, phrases: Sequence[str], told: Mapping[str, str]) -> set[str]:
         """Those that are told as one thing and nothing more, and the same to clip."""
@@ -176,27 +196,37 @@ class Composing:
         previews: bool = False,
     ) -> Generator[Event]:
         """The drafts share passes, and are followed side by side."""
-        orders = [replace(jobs[k].order, description=text, seed=seed) for k, (text, seed) in wanted]
+        orders = [self.order(jobs[k], key) for k, key in wanted]
         rides = self.painter.steps(orders, previews) if orders else ()
         seen = dict[Key, Image.Image]()
-        done, steps = 0, sum(order.steps for order in orders)
+        done, steps = 0, [order.steps for order in orders]
         try:
             for turn in zip_longest(*rides):
+                steps = [step.steps if step else before for step, before in zip(turn, steps, strict=True)]
                 for (k, key), step in zip(wanted, turn, strict=True):
                     if step is None:
-                        continue  # another job has more steps
+                        continue  # another picture has more steps
                     done += 1
-                    yield Progress("draft", done, steps)
+                    yield Progress("draft", done, sum(steps))
                     if step.picture is not None:
                         pictures[k, key] = step.picture
                         jobs[k].painted_steps += step.position
                     if shown := step.picture or step.preview:
                         seen[key] = shown
                 if previews and seen and (plan := jobs[0].plan):
-                    yield Preview(sketch(plan, seen), turn[0].position, turn[0].steps + 1)
+                    last = max(filter(None, turn), key=lambda step: step.steps)
+                    yield Preview(sketch(plan, seen), last.position, last.steps + 1)
         finally:
             for ride in rides:
                 ride.close()
+
+    def order(self, job: Job, key: Key) -> Order:
+        """Of a draft; the background alone is as large as the picture."""
+        (text, seed), order, plan = key, job.order, job.plan
+        size = order.width, order.height
+        if not plan or key != (plan.ground, plan.seed):
+            size = draft_size(size, self.painter.spec)
+        return replace(order, description=text, seed=seed, width=size[0], height=size[1])
 
 
 def keys(plan: Plan) -> list[Key]:

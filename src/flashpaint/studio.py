@@ -25,8 +25,9 @@ from flashpaint.memory.memory import Memory
 from flashpaint.memory.opening import open_memory
 from flashpaint.models.folder import ModelFolder
 from flashpaint.models.spelling import Mended, Spelling, open_spelling
+from flashpaint.paint.canvases import painted_size
 from flashpaint.paint.opening import open_mini, open_painter
-from flashpaint.paint.orders import begin, check, check_source, order_of, source_notes, with_what_stays
+from flashpaint.paint.orders import begin, check, check_source, order_of, size_notes, source_notes, with_what_stays
 from flashpaint.paint.painter import Order, Painter, Steps
 from flashpaint.paint.step import Step
 from flashpaint.painting import Event, Finished, Painting, Preview, Progress, Told
@@ -307,6 +308,9 @@ class Studio:
             "engine": self.painter.engine,
             "teller": type(self.teller).__name__ if job.telling.description else "none",
         }
+        size = painted_size(picture.size, spec)
+        if size != picture.size and order.canvas == "flat":
+            used["painted"] = f"{size[0]}x{size[1]}"
         if job.laid and job.plan:
             used["drafts"] = str(len(job.plan.placed))
         if sampler := order.sampler or spec.sampler:
@@ -328,6 +332,7 @@ class Studio:
         told, request = job.telling, job.request
         notes = (*job.mended, *self.seer.notes_on(request.prompt), *self.painter.notes_on(job.order.description))
         notes += source_notes(request, job.order, self.painter)
+        notes += size_notes(job.order, self.painter.spec, job.plan is not None)
         if request.describe and not told.description:
             return (*notes, told.note or "the teller gave no description: the prompt itself is painted")
         return (*notes, told.note) if told.note else notes

@@ -24,7 +24,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("prompt", {"prompt": ""}),
     ("prompt", {"prompt": "a" * 2001}),
     ("prompt", {"prompt": 7}),
-    ("size", {"size": "512x512"}),
+    ("size", {"size": "1024x1024"}),
     ("size", {"size": "large"}),
     ("size", {"size": "0x256"}),
     ("n", {"n": 0}),
@@ -74,10 +74,10 @@ def test_a_refused_field_is_named(serving: Running, param: str, fields: dict[str
 
 def test_the_client_reads_an_error_whole(serving: Running) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        serving.client().images.generate(prompt="a cat", size="512x512")
+        serving.client().images.generate(prompt="a cat", size="1024x1024")
     assert (caught.value.param, caught.value.code) == ("size", "size_unsupported")
     assert caught.value.request_id
-    assert "256x256" in caught.value.message
+    assert "128 to 512 in steps of 16" in caught.value.message
 
 
 def test_an_unknown_model_is_not_found(serving: Running) -> None:

@@ -133,6 +133,7 @@ def test_memory_and_models_tell_what_there_is(serving: Running) -> None:
     assert {"entries", "bytes", "budget", "since_start"} <= memory.keys()
     models = serving.http().get("/api/models").json()
     assert (models["painter"]["name"], models["painter"]["sides"], models["memory"]) == ("mini", [256], True)
+    assert {"256x256", "512x256", "128x128"} <= {*models["painter"]["sizes"]}
     assert "/" not in str(models["seer"])
 
 

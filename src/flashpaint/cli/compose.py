@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from flashpaint import marks
-from flashpaint.cli.options import Model, Overwrite, Painter, Revision, Seed, Seer, Teller
-from flashpaint.cli.paint import numbered, output_paths, tell
+from flashpaint.cli.options import Model, Overwrite, Painter, Revision, Seed, Seer, Size, Teller
+from flashpaint.cli.paint import numbered, output_paths, parse_size, tell
 from flashpaint.errors import OutOfRange, OutputUnwritable
 from flashpaint.request import PaintRequest, check_number
 
@@ -35,6 +35,7 @@ def compose(
         bool, typer.Option("--drafts/--regions", help="Paint each thing alone first, or all at once in half the time.")
     ] = True,
     seed: Seed = None,
+    size: Size = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: the model's]")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A .png file, or a folder. [default: here]")] = None,
     overwrite: Overwrite = False,
@@ -58,6 +59,7 @@ def compose(
     if asked is not None:
         layout(asked)  # what is wrong is told before the models are opened
     check_number("seed", seed, 0, 2**62)
+    width, height = parse_size(size)
     if not plan and out is not None and out.suffix:
         marks.check_output(out, overwrite)
     if plan and asked is not None:
@@ -76,7 +78,7 @@ def compose(
     if asked is None:
         console.print(escape(as_yaml(ready)), end="")
     path = output_paths([PaintRequest(Path(scene).stem if written else scene)], out, overwrite)[0]
-    composed = task(studio, ready, drafts, steps=steps)
+    composed = task(studio, ready, drafts, steps=steps, width=width, height=height)
     saved = marks.save(composed.painting, numbered(path, overwrite), overwrite)
     tell(composed.painting, saved, console, False, False)
     if truth is not None:

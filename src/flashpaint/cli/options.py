@@ -57,6 +57,7 @@ Fast = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="The same seed paints the same picture. [default: a fresh one]")]
+Size = Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels, 512x256. [default: the model's]")]
 Out = Annotated[Path | None, typer.Option(help="A .png file, or a folder. [default: the current folder]")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 

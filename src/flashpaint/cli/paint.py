@@ -31,6 +31,7 @@ from flashpaint.cli.options import (
     Revision,
     Seed,
     Seer,
+    Size,
     Teller,
 )
 from flashpaint.errors import OutOfRange, OutputUnwritable, PromptEmpty
@@ -54,7 +55,7 @@ def paint(
     file: Annotated[Path | None, typer.Option(help="Read prompts from a UTF-8 text file, one a line.")] = None,
     seed: Seed = None,
     n: Annotated[int, typer.Option(help=f"Pictures of each prompt, 1 to {MOST}; seeds count up.")] = 1,
-    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels. [default: the model's]")] = None,
+    size: Size = None,
     tile: Annotated[bool, typer.Option("--tile", help="A texture whose opposite borders meet.")] = False,
     out: Out = None,
     overwrite: Overwrite = False,

@@ -4,7 +4,7 @@ models."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +76,16 @@ def texts_of(scene: Scene) -> list[str]:
 
 def plan_of(scene: Scene, told: Mapping[str, str], seed: int, size: tuple[int, int]) -> Plan:
     """told: each of the scene's texts as the language model says it; what it does not hold stays as it is."""
-    placed = tuple(layout(scene))
+    placed = tuple(layout(scene, size))
     things = [scene.things[p.number] for p in placed]
     whole, ground = sentence(scene), ground_words(scene.background, scene.style)
     said = tuple(coloured(told[bare(t)], hue(t)) if bare(t) in told else phrase(t) for t in things)
     return Plan(scene, seed, placed, said, told.get(whole, whole), told.get(ground, ground), size)
+
+
+def unstyled(plan: Plan) -> Plan:
+    """With its ground in no style, for painters that learned styles on things: in an empty place they paint some."""
+    return replace(plan, ground=plan.ground.removesuffix(styled(plan.scene.style)))
 
 
 def likelier(first: CutOut, second: CutOut | None) -> CutOut:
@@ -110,7 +115,7 @@ def lay_down(plan: Plan, canvas: Image.Image, placed: Placed, cut: CutOut) -> ND
 def sketch(plan: Plan, drafts: Mapping[Key, Image.Image]) -> Image.Image:
     """The collage as far as its drafts have come: of those that can be told from their grounds yet."""
     under = drafts.get((plan.ground, plan.seed))
-    canvas = under.copy() if under else Image.new("RGB", plan.size, PALE)
+    canvas = under.resize(plan.size) if under else Image.new("RGB", plan.size, PALE)
     for n, placed in enumerate(plan.placed):
         if (draft := drafts.get(plan.draft(n))) and (cut := cut_out(draft)).likely:
             lay_down(plan, canvas, placed, cut)

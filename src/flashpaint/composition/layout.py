@@ -60,11 +60,13 @@ class Relation:
     why: str
 
 
-def layout(scene: Scene) -> list[Placed]:
-    """A box for each thing, `count` times, farthest first. Raises OutOfRange: a contradiction, or no room."""
+def layout(scene: Scene, size: tuple[int, int] = (1, 1)) -> list[Placed]:
+    """A box for each thing, `count` times, farthest first, as large as the shorter side of a picture of this (width,
+    height) allows. Raises OutOfRange: a contradiction, or no room."""
     things, related = scene.things, relations(scene)
     order = painting_order(scene, related)
-    sizes = sizes_of(things, part_sizes(things, related))
+    shape = (min(size) / size[0], min(size) / size[1])
+    sizes = sizes_of(things, part_sizes(things, related), shape)
     far = distances(links(things, related, sizes), len(things))
     check(things, related, sizes)
     for j in range(len(things)):
@@ -144,15 +146,16 @@ def contradiction(whys: Sequence[str]) -> OutOfRange:
     return OutOfRange(f"{told}: take one back", param="scene")
 
 
-def sizes_of(things: Sequence[Thing], shares: Sequence[float]) -> NDArray[np.float64]:
-    """(scales, 2, things): widths and heights; of a box as given, of several alike with room for all."""
+def sizes_of(things: Sequence[Thing], shares: Sequence[float], shape: tuple[float, float]) -> NDArray[np.float64]:
+    """(scales, 2, things): widths and heights; of a box as given, of several alike with room for all. shape: the
+    shorter side as a share of each."""
     found = np.empty((len(SCALES), 2, len(things)))
     for k, (thing, share) in enumerate(zip(things, shares, strict=True)):
         if thing.box is not None:
             found[:, :, k] = thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]
         else:
             part = PREFERRED * share * (1 if thing.count == 1 else ALIKE)
-            found[:, :, k] = SCALES[:, None] * part * np.array(grid(thing.count))
+            found[:, :, k] = SCALES[:, None] * part * np.multiply(grid(thing.count), shape)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The sizes of canvases that are larger than the painter's own, and those on the way to them. Knows no arrays."""
+"""The sizes of canvases and pictures that are not the painter's own, and those on the way to them. Knows no arrays."""
 
 from __future__ import annotations
 
@@ -55,9 +55,43 @@ def canvas_size(request: PaintRequest, spec: PainterSpec) -> tuple[int, int]:
     return width, height
 
 
+def painted_size(size: tuple[int, int], spec: PainterSpec) -> tuple[int, int]:
+    """(width, height) that a flat picture is painted at: its own, or of its shape and nowhere less than a window."""
+    if not spec.by_windows(size):
+        return size
+    scale = max(1.0, spec.side / min(size))
+    return grained(size[0] * scale, spec), grained(size[1] * scale, spec)
+
+
+def grained(side: float, spec: PainterSpec) -> int:
+    return max(spec.side, round(side / spec.windowed.step) * spec.windowed.step)
+
+
+def in_windows(size: tuple[int, int], spec: PainterSpec) -> bool:
+    """Whether a flat picture of this size is painted as more than the painter sees at once."""
+    return spec.by_windows(size) and not spec.at_once(painted_size(size, spec))
+
+
+def draft_size(size: tuple[int, int], spec: PainterSpec) -> tuple[int, int]:
+    """Of a thing that is laid into a picture of this size: where that is painted in windows, a square of its shorter
+    side."""
+    side = min(painted_size(size, spec))
+    return (side, side) if spec.by_windows(size) else size
+
+
+def flat_stages(order: Order, spec: PainterSpec) -> list[Order]:
+    """What is higher than a window is laid out in one row of them, so that it has one horizon."""
+    width, height = painted_size((order.width, order.height), spec)
+    if height == spec.side or order.source is not None or order.start is not None:
+        return [order]
+    return [replace(order, painted=(grained(width * spec.side / height, spec), spec.side)), order]
+
+
 def stages(order: Order, spec: DenoiserSpec) -> list[Order]:
     """The order in growing sizes, itself last: the smallest gives the layout of what is too large for the model to see
     at once, and no size is more than four times the one before."""
+    if order.canvas == "flat" and spec.by_windows((order.width, order.height)):
+        return flat_stages(order, spec)
     if order.canvas == "flat" or order.source is not None:
         return [order]
     found, scale = [order], min(order.width, order.height) / spec.side

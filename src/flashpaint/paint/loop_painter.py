@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.paint.arrays import Array, kept
-from flashpaint.paint.canvases import stages
+from flashpaint.paint.canvases import in_windows, painted_size, stages
 from flashpaint.paint.cascade import Cascade
 from flashpaint.paint.constraint import Constraint, free_latents
 from flashpaint.paint.denoiser import Conditioning, Denoiser, DenoiserSpec
@@ -25,7 +25,8 @@ from flashpaint.paint.sphere import Sphere
 from flashpaint.paint.trajectory import Trajectory
 from flashpaint.paint.views import Tiling, View
 
-REFINED = 0.35  # noise share that a larger canvas starts from: edges become sharp, and nothing new stands in the sky
+# noise shares that a larger canvas starts from: edges become sharp, and nothing new stands in the sky, nor on a thing
+REFINED = {"flat": 0.2, "tile": 0.35, "panorama": 0.35}
 
 
 class LoopPainter:
@@ -50,8 +51,13 @@ class LoopPainter:
         self.loop.close()
 
     def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float16]:
+        size = painted_size(pictures[0].size, self.spec)
         with self._reading:
-            return kept(self.denoiser.encode(pictures))
+            if self.spec.at_once(size) or not self.spec.windowed:
+                return kept(self.denoiser.encode([scaled(picture, size) for picture in pictures]))
+            tiling = Tiling(*self.grid(size), self.windows)
+            rows = [kept(tiling.encoded(self.denoiser.encode, scaled(picture, size))) for picture in pictures]
+            return np.concatenate(rows)
 
     def steps(self, orders: Sequence[Order], previews: bool = False) -> list[Steps]:
         begun: list[Steps] = []
@@ -71,7 +77,7 @@ class LoopPainter:
 
     def refining(self, order: Order) -> Order:
         """The order for what starts from a smaller picture of the same: from REFINED on, its levels below that."""
-        own, first = self.levels(order), sigma_of_share(REFINED, self.spec.noise)
+        own, first = self.levels(order), sigma_of_share(REFINED[order.canvas], self.spec.noise)
         return replace(order, sigmas=(float(own[0]), first, *(float(s) for s in own if s < first)), skipped=1)
 
     def trajectories(self, orders: Sequence[Order]) -> list[Trajectory]:
@@ -93,9 +99,9 @@ class LoopPainter:
                 continue
             picture = order.source.picture
             if id(picture) not in encoded:
-                tiling = self.tiling(order)
+                tiling, large = self.tiling(order), scaled(picture, self.size(order))
                 encode = self.denoiser.encode
-                encoded[id(picture)] = tiling.encoded(encode, picture) if tiling else encode([picture])
+                encoded[id(picture)] = tiling.encoded(encode, large) if tiling else encode([large])
             found.append(encoded[id(picture)])
         return found
 
@@ -113,20 +119,22 @@ class LoopPainter:
         self, order: Order, positive: Conditioning, negative: Conditioning | None, start: Array | None
     ) -> Trajectory:
         spec, sigmas = self.spec, self.levels(order)
-        shape = (1, spec.latent_channels, order.height // spec.downscale, order.width // spec.downscale)
+        shape = (1, spec.latent_channels, *self.grid(self.size(order)))
         noise = self.denoiser.hold(seeded_noise(order.seed, shape))
+        whole = positive if order.look is None else self.looking(positive, order.look)
         return Trajectory(
             self.first(order, float(sigmas[order.skipped]), noise, start),
             sigmas,
-            positive if order.look is None else self.looking(positive, order.look),
+            whole,
             1.0 if spec.reads_guidance else order.guidance_scale,
             SAMPLERS[order.sampler or spec.sampler],
             SamplerState(spec.noise, order.seed),
             position=order.skipped,
             negative=negative,
             constraint=self.constraint(order, noise, start),
-            views=self.views(order, positive, shape[2:]),
+            views=self.views(order, whole, shape[2:]),
             tiling=self.tiling(order),
+            size=None if self.size(order) == (order.width, order.height) else (order.width, order.height),
         )
 
     def views(self, order: Order, whole: Conditioning, grid: tuple[int, ...]) -> list[View]:
@@ -140,13 +148,25 @@ class LoopPainter:
         return views_of(order.regions, own, untils, whole, *grid)
 
     def tiling(self, order: Order) -> Tiling | None:
+        grid = self.grid(self.size(order))
         if order.canvas == "flat":
-            return None
-        grain = self.spec.downscale
+            large = in_windows((order.width, order.height), self.spec) and not self.spec.at_once(self.size(order))
+            return Tiling(*grid, self.windows) if large else None
         kind = Tiling if order.canvas == "tile" else Sphere
-        return kind(
-            order.height // grain, order.width // grain, self.spec.side // grain, (order.canvas == "tile", True)
-        )
+        return kind(*grid, self.windows, (order.canvas == "tile", True))
+
+    def size(self, order: Order) -> tuple[int, int]:
+        """(width, height) that it is painted at."""
+        return order.painted or painted_size((order.width, order.height), self.spec)
+
+    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of latents of so many pixels (width, height)."""
+        return size[1] // self.spec.downscale, size[0] // self.spec.downscale
+
+    @property
+    def windows(self) -> int:
+        """The side of windows in latents."""
+        return self.spec.side // self.spec.downscale
 
     def first(self, order: Order, sigma: float, noise: Array, start: Array | None) -> Array:
         """The latents that the order starts from: noise, or others noised to the level of its first step (SDEdit, Meng
@@ -159,7 +179,8 @@ class LoopPainter:
         edited = order.source.edited if order.source else None
         if edited is None:
             return None
-        return Constraint(start, noise, self.denoiser.hold(free_latents(edited, self.spec.downscale)))
+        free = free_latents(scaled(edited, self.size(order)), self.spec.downscale)
+        return Constraint(start, noise, self.denoiser.hold(free))
 
     def looking(self, conditioning: Conditioning, look: NDArray[np.float32]) -> Conditioning:
         """A picture's features alone, as our denoisers were trained to paint them (unCLIP, Ramesh et al. 2022)."""
@@ -173,6 +194,9 @@ class LoopPainter:
         if order.sigmas is not None:
             return custom_sigmas(order.sigmas)
         side = self.spec.side  # what a canvas is painted in
-        size = (order.width, order.height) if order.canvas == "flat" else (side, side)
-        own = self.denoiser.sigmas(order.steps, *size)
+        own = self.denoiser.sigmas(order.steps, *((side, side) if self.tiling(order) else self.size(order)))
         return karras_sigmas(order.steps, float(own[-2]), float(own[0])) if order.schedule == "karras" else own
+
+
+def scaled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)

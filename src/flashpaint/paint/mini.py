@@ -84,4 +84,5 @@ def spec_of(folder: ModelFolder) -> DenoiserSpec:
         sides=tuple(shape.sides),
         side=shape.sides[0],
         drafts=True,
+        windowed=range(shape.sides[0] // 2, 2 * shape.sides[0] + 1, manifest.latents.downscale),
     )

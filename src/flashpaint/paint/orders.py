@@ -9,7 +9,7 @@ from dataclasses import replace
 from PIL import Image, ImageOps
 
 from flashpaint.errors import OutOfRange, SizeUnsupported
-from flashpaint.paint.canvases import canvas_size
+from flashpaint.paint.canvases import canvas_size, in_windows
 from flashpaint.paint.constraint import composed
 from flashpaint.paint.painter import CHOICES, EditingPainter, Order, Painter, PainterSpec, Steps, WarmPainter
 from flashpaint.paint.samplers import SAMPLERS
@@ -105,6 +105,16 @@ def source_notes(request: PaintRequest, order: Order, painter: Painter) -> tuple
     return tuple(notes)
 
 
+def size_notes(order: Order, spec: PainterSpec, planned: bool) -> tuple[str, ...]:
+    """What a caller should know of a picture of this size. planned: its things were painted apart."""
+    if planned or order.canvas != "flat" or not in_windows((order.width, order.height), spec):
+        return ()
+    return (
+        f"{order.width}x{order.height} is more than {spec.name} sees at once: it was painted in windows, which suits "
+        "places; no thing was painted apart, and what stands there may do so several times",
+    )
+
+
 def begin(painter: Painter, orders: Sequence[Order], previews: bool) -> Sequence[Steps]:
     """The steps of all orders, all begun or none: with a source in the painter's own way."""
     if isinstance(painter, WarmPainter) or not any(order.source for order in orders):
@@ -163,10 +173,15 @@ def size_of(request: PaintRequest, spec: PainterSpec) -> tuple[int, int]:
     if request.source is not None and request.width is None and request.height is None:
         return nearest_size(request.source.picture.size, spec)
     width, height = request.width or spec.side, request.height or spec.side
-    if width not in spec.sides or height not in spec.sides:
+    if not spec.at_once((width, height)) and not spec.by_windows((width, height)):
         raise SizeUnsupported(
-            f"{spec.name} paints sides of {said(spec.sides)} pixels, not {width}x{height}: try {spec.side}x{spec.side}",
+            f"{spec.name} paints sides of {said(spec.windowed or spec.sides)} pixels, not {width}x{height}: try "
+            f"{spec.side}x{spec.side}",
             param="size",
+        )
+    if request.regions and in_windows((width, height), spec):
+        raise OutOfRange(
+            f"{spec.name} paints regions where it sees the whole at once: try {spec.side}x{spec.side}", param="regions"
         )
     return width, height
 

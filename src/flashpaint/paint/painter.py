@@ -28,7 +28,8 @@ class PainterSpec:
     steps, guidance_scale: by default; sides: the widths and heights that it paints; side: the one by default; heeds:
     the fields of a request, of those in CHOICES, that change its pictures; what it does not heed is refused; loras: the
     names of those that it has loaded; sampler: a name in SAMPLERS, None where the painter does not say; drafts:
-    whether several things are painted apart and laid together, since it paints each better alone.
+    whether several things are painted apart and laid together, since it paints each better alone; windowed: the widths
+    and heights besides, of pictures that it paints in windows of its own size, and reduces where one is less.
     """
 
     name: str
@@ -41,11 +42,28 @@ class PainterSpec:
     loras: tuple[str, ...] = ()
     sampler: str | None = None
     drafts: bool = False
+    windowed: range = range(0)
 
     @property
     def title(self) -> str:
         """Name and version, under which its pictures are remembered and its pace is known."""
         return f"{self.name} {self.version}"
+
+    def at_once(self, size: tuple[int, int]) -> bool:
+        """Whether it sees the whole of a flat picture of this (width, height)."""
+        return all(side in self.sides for side in size)
+
+    def by_windows(self, size: tuple[int, int]) -> bool:
+        """Whether it paints a flat picture of this (width, height) in windows, or larger and then reduced."""
+        return not self.at_once(size) and all(side in self.windowed for side in size)
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Some to choose from: of a painter of many, of half its own side, that, half as much again and twice."""
+        few = isinstance(self.sides, tuple) and not self.windowed
+        sides = self.sides if few else [int(share * self.side) for share in (0.5, 1, 1.5, 2)]
+        shapes = [(width, height) for width in sides for height in sides if few or width <= 2 * height <= 4 * width]
+        return [size for size in shapes if self.at_once(size) or self.by_windows(size)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +73,8 @@ class Order:
     start: clean latents (channels, height, width) that are noised to the level after `skipped` steps, where the painter
     starts from them instead of from noise alone. source: a picture of the order's size whose latents are the start, and
     whose part outside the mask stays; its `skipped` follows from its strength. look (dim,): a picture's features that
-    are painted in the description's stead. regions, canvas: as in a request.
+    are painted in the description's stead. regions, canvas: as in a request. painted: (width, height) that it has on
+    the way to its own size, None at the end of it.
     """
 
     description: str
@@ -75,6 +94,7 @@ class Order:
     look: NDArray[np.float32] | None = None
     regions: tuple[Region, ...] = ()
     canvas: str = "flat"
+    painted: tuple[int, int] | None = None
 
 
 class Steps(Iterator[Step], Protocol):

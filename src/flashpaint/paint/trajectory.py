@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from flashpaint.paint.arrays import Array, array_namespace
 from flashpaint.paint.constraint import Constraint, constrained
 from flashpaint.paint.denoiser import Conditioning, Denoiser
 from flashpaint.paint.guidance import guided_x0
 from flashpaint.paint.samplers import Sampler, SamplerState, euler
-from flashpaint.paint.views import Tiling, View, joined
+from flashpaint.paint.views import Decode, Tiling, View, joined
 
 
 @dataclass
@@ -27,7 +27,8 @@ class Trajectory:
 
     latents (1, channels, h, w) at sigmas[position]; sigmas (steps + 1,) falling to 0; conditioning of one row;
     negative: what guidance steers away from, None for the model's null; constraint: what stays of another picture;
-    views: what is denoised in the whole's stead, and joined; tiling: of a picture that is decoded in windows;
+    views: what is denoised in the whole's stead, and joined; tiling: of a picture that is decoded in windows; size:
+    (width, height) that its picture is scaled to, and cropped where it is of another shape; None for its own;
     x0 (1, channels, h, w): the newest estimate of the clean latents, None before the first tick; deadline: on the
     monotonic clock, the earliest goes first; cancelled: set it from any thread, and the next tick leaves it out.
     """
@@ -46,6 +47,7 @@ class Trajectory:
     constraint: Constraint | None = None
     views: Sequence[View] = ()
     tiling: Tiling | None = None
+    size: tuple[int, int] | None = None
 
     @property
     def steps(self) -> int:
@@ -84,13 +86,15 @@ class Trajectory:
 
     def picture(self, denoiser: Denoiser) -> Image.Image:
         """Of finished latents."""
-        return self.tiling.decoded(denoiser.decode, self.latents) if self.tiling else denoiser.decode(self.latents)[0]
+        return self.decoded(denoiser.decode, self.latents)
 
     def preview(self, denoiser: Denoiser) -> Image.Image | None:
         """Of the newest estimate, if there is one."""
-        if self.x0 is None:
-            return None
-        return self.tiling.decoded(denoiser.preview, self.x0) if self.tiling else denoiser.preview(self.x0)[0]
+        return None if self.x0 is None else self.decoded(denoiser.preview, self.x0)
+
+    def decoded(self, decode: Decode, latents: Array) -> Image.Image:
+        picture = self.tiling.decoded(decode, latents) if self.tiling else decode(latents)[0]
+        return ImageOps.fit(picture, self.size, Image.Resampling.LANCZOS) if self.size else picture
 
 
 def tick(denoiser: Denoiser, batch: Sequence[Trajectory], most: int | None = None) -> None:

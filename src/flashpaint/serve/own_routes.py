@@ -30,6 +30,7 @@ def own_routes(service: Service, history: History) -> APIRouter:
             "guidance_scale": spec.guidance_scale,
             "side": spec.side,
             "sides": [*spec.sides],
+            "sizes": [f"{width}x{height}" for width, height in spec.sizes],
             "heeds": sorted(spec.heeds),
             "loras": list(spec.loras),
             "sampler": spec.sampler,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flashpaint.composition.layout import layout
 from flashpaint.composition.scene import scene_of
+from flashpaint.serve.schemas import to_size
 from flashpaint.serve.service import Service
 from flashpaint.serve.settings import MEBI
 from flashpaint.studio import Studio
@@ -24,6 +25,7 @@ class Sketch(BaseModel):
     scene: dict[str, Any] | str = Field(
         description="a scene as docs/scene.schema.json says, or a sentence to make one of"
     )
+    size: str | None = Field(None, description="of the picture that it is for")
 
 
 def scene_routes(service: Service) -> APIRouter:
@@ -33,13 +35,18 @@ def scene_routes(service: Service) -> APIRouter:
     async def plan(asked: Sketch, request: Request) -> dict[str, Any]:
         """The scene, and a box for each of its things, farthest first."""
         service.caller(request, "generate")
-        return await service.aside(planned, service.studio, asked.scene)
+        return await service.aside(planned, service.studio, asked)
 
     return routes
 
 
-def planned(studio: Studio, given: dict[str, Any] | str) -> dict[str, Any]:
+def planned(studio: Studio, asked: Sketch) -> dict[str, Any]:
     """thing: its number in the scene; box: left, top, right and bottom, in shares of the picture."""
-    scene = scene_from(studio, given) if isinstance(given, str) else scene_of(given)
-    boxes = [{"thing": p.number, "name": scene.things[p.number].name, "box": p.box} for p in layout(scene)]
+    scene = scene_from(studio, asked.scene) if isinstance(asked.scene, str) else scene_of(asked.scene)
+    width, height = to_size(asked.size)
+    side = studio.painter.spec.side
+    boxes = [
+        {"thing": p.number, "name": scene.things[p.number].name, "box": p.box}
+        for p in layout(scene, (width or side, height or side))
+    ]
     return {"scene": json.loads(scene.model_dump_json(exclude_defaults=True)), "boxes": boxes}

@@ -16,11 +16,24 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from flashpaint.composition.collage import FINISH, STEPS, Key, Part, Plan, box_of, collage, likelier, plan_of, texts_of
+from flashpaint.composition.collage import (
+    FINISH,
+    STEPS,
+    Key,
+    Part,
+    Plan,
+    box_of,
+    collage,
+    likelier,
+    plan_of,
+    texts_of,
+    unstyled,
+)
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Scene
 from flashpaint.composition.wording import on_colour
 from flashpaint.errors import OutOfRange
+from flashpaint.paint.canvases import draft_size
 from flashpaint.paint.orders import painted_steps, size_of
 from flashpaint.paint.painter import EditingPainter, WarmPainter
 from flashpaint.painting import Painting
@@ -72,7 +85,8 @@ def plans_of(studio: Studio, scenes: Sequence[Scene], **asked: Any) -> list[Plan
     told = studio.told(chain(*(texts_of(scene) for scene in scenes)))
     size = size_of(PaintRequest("a scene", **asked), studio.painter.spec)
     seeds = [secrets.randbelow(2**31) if scene.seed is None else scene.seed for scene in scenes]
-    return [plan_of(scene, told, seed, size) for scene, seed in zip(scenes, seeds, strict=True)]
+    plans = [plan_of(scene, told, seed, size) for scene, seed in zip(scenes, seeds, strict=True)]
+    return [unstyled(plan) for plan in plans] if studio.painter.spec.drafts else plans
 
 
 def as_request(studio: Studio, scene: Scene, drafts: bool = True, **asked: Any) -> PaintRequest:
@@ -104,7 +118,8 @@ def laid_down(
     studio: Studio, plans: Sequence[Plan], grounds: Mapping[str, Image.Image], asked: Mapping[str, Any]
 ) -> tuple[list[PaintRequest], list[tuple[Part, ...]], int]:
     """Each plan's last request, over its collage, and its parts; and the denoising steps that the drafts took."""
-    drafts, behind = Drawer(studio, asked), Drawer(studio, asked)
+    width, height = draft_size(plans[0].size, studio.painter.spec)
+    drafts, behind = Drawer(studio, {**asked, "width": width, "height": height}), Drawer(studio, asked)
     cuts = cut_outs(drafts, plans)
     behind.draw([(plan.ground, plan.seed) for plan in plans if not plan.plain and plan.ground not in grounds])
     requests, parts = list[PaintRequest](), list[tuple[Part, ...]]()

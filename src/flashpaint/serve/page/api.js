@@ -46,7 +46,7 @@ export function describe(blob) {
 }
 
 /** What a sentence shows: {scene, boxes: [{thing, name, box}]}. */
-export const plan = (scene) => json("/api/scene/plan", { method: "POST", data: { scene } });
+export const plan = (scene, size) => json("/api/scene/plan", { method: "POST", data: { scene, size } });
 
 /** A signed url's picture, as it lies on the server, to the byte. */
 export async function picture(url) {

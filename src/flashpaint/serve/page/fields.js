@@ -28,6 +28,7 @@ export function asked() {
   const wanted = { prompt, ...brush() };
   // a panorama is painted as it is said: what a teller adds would stand there once a window
   if (descriptionLocked || wanted.canvas === "panorama") wanted.describe = false;
+  if (wanted.canvas === "panorama") delete wanted.size; // it has a shape of its own
   return wanted;
 }
 
@@ -100,7 +101,7 @@ export function lockDescription(on) {
 
 /** What the painter does not heed is not offered. */
 export function fit(models) {
-  const { heeds, steps, guidance_scale: guidance, sides, canvases = [] } = models.painter;
+  const { heeds, steps, guidance_scale: guidance, sizes, canvases = [] } = models.painter;
   $("steps").placeholder = String(steps);
   $("guidance").placeholder = String(guidance);
   for (const [id, name] of [["steps", "steps"], ["guidance", "guidance_scale"], ["negative", "negative"]]) {
@@ -108,7 +109,6 @@ export function fit(models) {
   }
   for (const id of ["seed", "seed-lock", "dice"]) $(id).disabled = !heeds.includes("seed");
   $("shape-of").hidden = $("shape").disabled = !canvases.length;
-  const sizes = sides.length > 1 ? sides.flatMap((w) => sides.map((h) => `${w}x${h}`)) : [];
   $("size-of").hidden = sizes.length < 2;
   const options = sizes.map((size) => make("option", { value: size, textContent: size.replace("x", " × ") }));
   $("size").replaceChildren(make("option", { value: "", textContent: say("own_size") }), ...options);

@@ -33,7 +33,7 @@ export async function open() {
   let found;
   try {
     if (!said) throw { code: "no_sentence" };
-    found = await api.plan(said);
+    found = await api.plan(said, fields.brush().size);
   } catch (refusal) {
     if (mine === turn) refuse(refusal);
     return;
