@@ -28,6 +28,7 @@ from tests.cluster.conftest import Serving, pids, pixels, ray, upgraded
 from flashpaint.cluster.crossing import error_of, fault_of, tree  # isort: skip
 
 LONG = 150  # steps: a second and a half
+ENDLESS = 1000  # of an order: more than a request may ask for
 Together = Callable[..., Future[Any]]
 
 
@@ -103,17 +104,20 @@ def test_what_breaks_in_a_replica_is_one_pictures_failure(serving: Serving) -> N
 
 
 def test_calling_off_reaches_the_loop_within_a_step(serving: Serving) -> None:
-    steps = serving.painter().steps([order(LONG)])[0]
-    before = sum(tally.passes for tally in serving.tallies().values())
+    """However long the call is on its way: once it is there, no pass is made for the picture, nor is it finished."""
+    tallies = serving.tallies
+    finished, off = (sum(getattr(t, what) for t in tallies().values()) for what in ("finished", "called_off"))
+    steps = serving.painter().steps([order(ENDLESS)])[0]
     for _ in range(3):
         next(steps)
     steps.close()
     serving.until(lambda: serving.underway() == 0, 5)
-    time.sleep(0.1)
-    after = sum(tally.passes for tally in serving.tallies().values())
-    assert after - before < 20  # of 150, most of them before the call arrived
+    assert sum(tally.called_off for tally in tallies().values()) == off + 1
+    assert sum(tally.finished for tally in tallies().values()) == finished
+    time.sleep(0.1)  # a pass that had begun
+    after = sum(tally.passes for tally in tallies().values())
     time.sleep(0.3)
-    assert sum(tally.passes for tally in serving.tallies().values()) == after
+    assert sum(tally.passes for tally in tallies().values()) == after
 
 
 def test_a_client_that_hangs_up_calls_its_picture_off(serving: Serving) -> None:
