@@ -56,6 +56,8 @@ def test_no_word_is_told_that_was_not_taught(described: list[Described], taught:
     told = {word for one in described for word in one.text.replace(",", "").split()}
     assert told <= known | {"a", "an", "the", "on", "background"}
     assert {word for one in described for word, _ in one.words} <= {*taught["things"]}
+    hits = [thing in [word for word, _ in one.words] for (thing, _), one in zip(SCENES, described, strict=True)]
+    assert sum(hits) >= 7, "the nearest things are those that are nearest where they are"
 
 
 def test_a_plain_ground_of_a_colour_is_told_and_is_no_scene(studio: Studio) -> None:

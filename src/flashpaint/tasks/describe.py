@@ -59,7 +59,7 @@ _filling = threading.Lock()
 @dataclass(frozen=True)
 class Described:
     """text: one phrase; scene: the same without its thing, "" where no place was seen; words: the nearest of the known
-    things, with their cosine, falling."""
+    things, alone or in the phrase, with their cosine, falling."""
 
     text: str
     scene: str
@@ -134,19 +134,25 @@ def describe(studio: Studio, picture: Image.Image) -> Described:
 
 
 def seen(studio: Studio, picture: Image.Image) -> tuple[Phrase, tuple[tuple[str, float], ...]]:
-    """The nearest phrase, and the nearest things with their cosines."""
+    """The nearest phrase, and the nearest things with their cosines: each alone, or in the phrase where clip was
+    taught few."""
     with studio.reading:
         z = studio.seer.see_images([picture])[0]
         names, features = known_things(studio)
-        shares = features @ z
-        best = np.argsort(-shares, kind="stable")
-        words = tuple((names[int(k)], float(shares[k])) for k in best[:SHORT])
-        if isinstance(studio.seer, Taught):
-            likely = studio.seer.likely_things([picture])[0]
-            best = np.argsort(-likely, kind="stable")[:READ]
-            things = {names[int(k)]: SURE * float(np.log(likely[k] + 1e-3)) for k in best}
-            return refined(studio, z, things, Words.taught(studio.seer.taught)), words
-        return refined(studio, z, {names[int(k)]: 0.0 for k in best[:THINGS]}, Words()), words
+        near = nearest(names, features @ z, THINGS)
+        if not isinstance(studio.seer, Taught):
+            return refined(studio, z, dict.fromkeys(near, 0.0), Words()), tuple(near.items())[:SHORT]
+        likely = nearest(names, studio.seer.likely_things([picture])[0], READ)
+        worth = {name: SURE * float(np.log(share + 1e-3)) for name, share in likely.items()}
+        phrase = refined(studio, z, worth, Words.taught(studio.seer.taught))
+        others = list({**likely, **near})
+        cosines = studio.seer.see_text([str(replace(phrase, thing=name)) for name in others]) @ z
+        return phrase, tuple(nearest(others, cosines, SHORT).items())
+
+
+def nearest(names: Sequence[str], shares: NDArray[np.float32], number: int) -> dict[str, float]:
+    """So many of them and their shares, falling."""
+    return {names[int(k)]: float(shares[k]) for k in np.argsort(-shares, kind="stable")[:number]}
 
 
 def known_things(studio: Studio) -> tuple[list[str], NDArray[np.float32]]:
