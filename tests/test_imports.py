@@ -53,7 +53,7 @@ ALLOWED = {
     "plan": GROUND,
     "tasks": GROUND | {"composition", "models", "memory", "marks", "paint", "studio", "gallery"},
     "networks": GROUND | {"models"},
-    "bench": GROUND | {"studio", "marks", "paint", "memory", "tell", "models", "networks", "plan"},
+    "bench": GROUND | {"composition", "studio", "marks", "paint", "memory", "tell", "models", "networks", "plan"},
     "cli": GROUND
     | {
         "cluster",
