@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from flashpaint.models.spelling import WORDS
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
 from flashpaint.networks.clip import CONTEXT, DIM, SIDE
 from flashpaint.networks.unet import GUIDANCE_INTERVAL, GUIDANCE_SCALE, CleanEstimate
+from flashpaint.paint.mini import PREVIEW
 from training.autoencoder import open_autoencoder
 from training.clip import open_clip
 from training.decoder import open_decoder
@@ -161,6 +163,11 @@ def write_decoder(stage: Stage, folder: Path) -> None:
     write_graph(Decode(autoencoder), {"latents": latents}, ["pictures"], folder / "decoder.onnx")
 
 
+def write_preview(stage: Stage, folder: Path) -> None:
+    weight = torch.from_numpy(np.load(stage.of("preview") / "weight.npy"))
+    save_file({"weight": weight.half()}, folder / PREVIEW)
+
+
 def write_denoiser(stage: Stage, folder: Path) -> None:
     """The distilled one, if there is one."""
     denoiser = (open_student(stage) or open_denoiser(stage)).to(memory_format=torch.contiguous_format)
@@ -211,7 +218,7 @@ def write_facts(stage: Stage, folder: Path) -> None:
     (folder / "judge.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
-def write_words(folder: Path) -> None:
+def write_words(stage: Stage, folder: Path) -> None:
     """What slips of the fingers are read as, a word a line."""
     (folder / WORDS).write_text("\n".join(own()) + "\n", "utf-8")
 
@@ -276,39 +283,33 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
+PARTS: dict[str, Callable[[Stage, Path], None]] = {
+    "judge": write_judge,
+    "facts": write_facts,
+    "words": write_words,
+    "decoder": write_decoder,
+    "preview": write_preview,
+    "denoiser": write_denoiser,
+    "manifest": lambda stage, folder: None,
+}
+WHOLE_FOLDER = (write_judge, write_graphs, write_preview, write_denoiser, write_teller, write_words)
+
+
 def main() -> None:
-    only = {
-        a for a in sys.argv if a in ("--manifest", "--judge", "--facts", "--words", "--decoder", "--denoiser", "--keep")
-    }
-    sys.argv = [a for a in sys.argv if a not in only]
-    stage = Stage.from_arguments(
-        "export",
-        f"{__doc__} --manifest, --judge, --facts, --words, --decoder, --denoiser: these alone, and the manifest. "
-        "--keep: the weights for training.restore alone.",
-        minutes=5,
-    )
-    if "--keep" in only:
+    only = [a.removeprefix("--") for a in sys.argv if a.removeprefix("--") in {*PARTS, "keep"}]
+    sys.argv = [a for a in sys.argv if a.removeprefix("--") not in only]
+    parts = ", ".join(f"--{name}" for name in PARTS)
+    about = f"{__doc__} {parts}: these alone, and the manifest. --keep: the weights for training.restore alone."
+    stage = Stage.from_arguments("export", about, minutes=5)
+    if "keep" in only:
         return keep(stage)
     folder = stage.folder / "mini" if stage.small else MINI
     folder.mkdir(parents=True, exist_ok=True)
-    if "--judge" in only:
-        write_judge(stage, folder)
-    if "--facts" in only:
-        write_facts(stage, folder)
-    if "--words" in only or not only:
-        write_words(folder)
-    if "--decoder" in only:
-        write_decoder(stage, folder)
-    if "--denoiser" in only:
-        write_denoiser(stage, folder)
-    if not only:
-        write_judge(stage, folder)
-        write_graphs(stage, folder)
-        write_denoiser(stage, folder)
-        write_teller(stage, folder)
-        if not stage.small:
-            keep(stage)
-    return write_manifest(stage, folder, trained=not only or "--denoiser" in only)
+    for write in [PARTS[name] for name in only] or WHOLE_FOLDER:
+        write(stage, folder)
+    if not only and not stage.small:
+        keep(stage)
+    return write_manifest(stage, folder, trained=not only or "denoiser" in only)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ STAGES = [
     "teller",
     "judge",
     "decoder",
+    "preview",
     "export",
     "evaluate",
     "gallery",

@@ -15,7 +15,10 @@ from flashpaint.models.pictures import to_array, to_pictures
 from flashpaint.models.text_tower import open_text_tower
 from flashpaint.paint.arrays import Array
 from flashpaint.paint.denoiser import Conditioning, DenoiserSpec, Loras
+from flashpaint.paint.preview import LinearPreview
 from flashpaint.paint.schedule import flow_sigmas
+
+PREVIEW = "preview.safetensors"
 
 
 class MiniDenoiser:
@@ -27,6 +30,7 @@ class MiniDenoiser:
         self._denoiser = denoiser_graph(folder, threads, precision)
         self._decoder = decoder_graph(folder, threads, precision)
         self.spec = spec_of(folder)
+        self._preview = open_preview(folder)
 
     @property
     def engine(self) -> str:
@@ -59,13 +63,20 @@ class MiniDenoiser:
         return to_pictures(self._decoder(latents=latents)["pictures"])
 
     def preview(self, latents: Array) -> list[Image.Image]:
-        return self.decode(latents)
+        return self._preview(latents) if self._preview else self.decode(latents)
 
     def notes_on(self, description: str) -> tuple[str, ...]:
         return self._text.notes_on(description, "the painter")
 
     def forget(self) -> None:
         """Nothing is kept from pass to pass."""
+
+
+def open_preview(folder: ModelFolder) -> LinearPreview | None:
+    """None in a folder of before there was one: it decodes."""
+    if PREVIEW not in folder.manifest.files:
+        return None
+    return LinearPreview.open(folder.file(PREVIEW), folder.manifest.latents.downscale)
 
 
 def spec_of(folder: ModelFolder) -> DenoiserSpec:
