@@ -98,6 +98,23 @@ def test_a_large_collage_is_seen_in_its_size_and_told_step_by_step(studio: Studi
     assert (drafted[-1].step, drafted[-1].steps) == (len(drafted), len(drafted))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "place"),
+    [
+        ("a globe and a cat on the ocean", "sea"),
+        ("a green tractor on a highway", "road"),
+        ("a red hat in the sky 3d", "sky"),
+    ],
+)
+def test_a_place_that_is_not_told_well_alone_is_painted_as_it_is_told_with_what_is_there(
+    studio: Studio, prompt: str, place: str
+) -> None:
+    job = studio._job(PaintRequest(prompt, seed=5))
+    studio._describe([job], studio.seen([prompt]), Clock())
+    assert job.plan is not None
+    assert job.plan.ground == place
+
+
 def test_styles_are_of_things_and_an_empty_place_is_painted_in_none(studio: Studio) -> None:
     jobs = [studio._job(PaintRequest("a cat and a bus in the meadow, sticker", seed=5))]
     studio._describe(jobs, studio.seen(["a cat and a bus in the meadow, sticker"]), Clock())

@@ -67,11 +67,15 @@ def scene_in(text: str) -> Scene | None:
     return scene
 
 
+def empty(text: str) -> bool:
+    """Whether it tells of a place alone."""
+    return all(thing["name"].removeprefix("the ") in PLACES for thing in (parsed(text) or {"things": ()})["things"])
+
+
 def apart(scene: Scene, large: bool) -> bool:
     """Whether it is painted from drafts: of several things, of one in a colour that it may not have by itself, or of
     any on a canvas so large that it would be there once a window."""
-    things = [thing for thing in scene.things if thing.name.removeprefix("the ") not in PLACES]
-    return number(scene) > 1 or any(map(hue, scene.things)) or (large and bool(things))
+    return number(scene) > 1 or any(map(hue, scene.things)) or (large and not empty(scene.things[0].name))
 
 
 def as_told(prompt: str, asked: Scene | None, told: Scene, words: Mapping[str, str], large: bool) -> Scene | None:
@@ -141,15 +145,15 @@ class Composing:
         return in_windows((job.order.width, job.order.height), self.painter.spec)
 
     def ground(self, text: str, whole: str, told: Mapping[str, str]) -> str:
-        """A place as it is told alone or with what is there, whichever clip finds nearer; as it was asked for where it
-        is neither."""
-        retold = parsed(told[whole]) or {"background": {}}
-        named = retold["background"].get("place", "")
-        time = retold["background"].get("time")
-        either = [told[text], *([f"{named} at {time}" if time else named] if named else [])]
+        """A place as it is told with what is there or, where no thing is told of it, alone, whichever clip finds
+        nearer; as it was asked for where it is neither."""
+        retold = (parsed(told[whole]) or {"background": {}})["background"]
+        named = " at ".join(filter(None, [retold.get("place"), retold.get("time")])) if "place" in retold else ""
+        either = [text for text in (told[text] if empty(told[text]) else "", named) if text]
+        if not either:
+            return at_time(text)
         seen = self.seen([text, *either])
-        near = seen[1:] @ seen[0]
-        return either[int(near.argmax())] if near.max() >= AGREED else at_time(text)
+        return either[int((seen[1:] @ seen[0]).argmax())]
 
     def _as_asked(self, job: Job, scene: Scene, words: Mapping[str, str]) -> None:
         """words: the scene's texts as they are told, as long as they are told anew."""
