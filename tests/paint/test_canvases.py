@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from flashpaint import Finished, PaintRequest, Preview, Studio
+from flashpaint.composition.scene import scene_of
 from flashpaint.errors import OutOfRange, SizeUnsupported
 from flashpaint.paint.canvases import draft_size, in_windows, painted_size, stages
 from flashpaint.paint.loop_painter import LoopPainter
 from flashpaint.paint.orders import order_of
 from flashpaint.paint.painter import PainterSpec
 from flashpaint.request import Region, Source
+from flashpaint.tasks.compose import compose
 from tests.conftest import GaussianDenoiser
 
 SPEC = PainterSpec(
@@ -96,6 +98,8 @@ def test_it_is_told_how_another_size_was_painted(studio: Studio) -> None:
     place = studio.paint(PaintRequest("a beach", seed=1, width=512, height=256, steps=1))
     assert "painted" not in place.used
     assert any("in windows" in note for note in place.notes)
+    things = compose(studio, scene_of({"things": [{"name": "cat"}, {"name": "bus"}], "seed": 1}), width=384, height=256)
+    assert (things.painting.picture.size, things.painting.notes) == ((384, 256), ())
 
 
 def test_a_tall_picture_is_seen_on_its_way_in_its_own_size_and_can_be_called_off(studio: Studio) -> None:

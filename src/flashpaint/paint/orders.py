@@ -16,6 +16,7 @@ from flashpaint.paint.samplers import SAMPLERS
 from flashpaint.request import PaintRequest, Source
 
 SCHEDULES = ("own", "karras")
+STAYS = 0.5  # strength from which on things of a source may become others
 LARGE = 2  # times the pixels of a painter's own size: what a source of an allowed size may have and keep
 
 
@@ -107,7 +108,8 @@ def source_notes(request: PaintRequest, order: Order, painter: Painter) -> tuple
 
 def size_notes(order: Order, spec: PainterSpec, planned: bool) -> tuple[str, ...]:
     """What a caller should know of a picture of this size. planned: its things were painted apart."""
-    if planned or order.canvas != "flat" or not in_windows((order.width, order.height), spec):
+    stays = order.source is not None and order.source.strength < STAYS
+    if planned or stays or order.canvas != "flat" or not in_windows((order.width, order.height), spec):
         return ()
     return (
         f"{order.width}x{order.height} is more than {spec.name} sees at once: it was painted in windows, which suits "
