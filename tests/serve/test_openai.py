@@ -69,9 +69,9 @@ def test_a_stream_has_partial_pictures_and_ends_completed(serving: Running) -> N
 def test_a_warm_start_shows_partial_pictures_too(serving: Running) -> None:
     ask = serving.client().images.generate
     for seed in range(3):
-        ask(prompt="a yellow boat on a lake", extra_body={"seed": seed})
+        ask(prompt="a sailboat on the sea", extra_body={"seed": seed})
     events = list(
-        ask(prompt="a yellow boat on a lake", stream=True, partial_images=1, extra_body={"seed": 99, "reuse": "auto"})
+        ask(prompt="a sailboat on the sea", stream=True, partial_images=1, extra_body={"seed": 99, "reuse": "auto"})
     )
     assert events[-1].reuse["skipped"] > 0
     assert len(events) == (2 if events[-1].steps - events[-1].reuse["skipped"] > 1 else 1)
