@@ -4,8 +4,8 @@ Of each size the same held-out prompts of one thing in a place, painted one afte
 seconds of the processor, which others that use it change less; thing: of the pictures in which the judge sees the thing
 among its first five guesses; place: of those whose place it names; both: of those with both. again: of those in which
 it sees the thing, likelier than not, in a square beside or above it as well, where there is room for one. The judge
-reads squares of 256x256: of what is no square, the one around the thing's box. "in windows alone" is the same without
-drafts, where the thing stands once a window.
+reads squares of 256x256: for a thing in what is no square, the one around its box; for the place, the whole, squeezed.
+"in windows alone" is the same without drafts, where the thing stands once a window.
 
 python -m bench.sizes --json sizes.json --sheet docs/sizes.webp
 """
@@ -89,9 +89,10 @@ def judged(judge: Judge, trials: Sequence[Trial], row: Row) -> dict[str, float |
     def read(square: Square) -> list[Verdict]:
         return judge.verdicts([painting.picture.crop(square) for painting in row.made])
 
+    near, whole = read(around_thing(row.size)), read((0, 0, *row.size))
     seen = [
-        (trial.things[0] in verdict.top(5), verdict.place == trial.place)
-        for trial, verdict in zip(trials, read(around_thing(row.size)), strict=True)
+        (trial.things[0] in one.top(5), other.place == trial.place)
+        for trial, one, other in zip(trials, near, whole, strict=True)
     ]
     beside = [read(square) for square in beside_thing(row.size)]
     again = [
@@ -116,7 +117,9 @@ def sheet(rows: Sequence[Row]) -> Image.Image:
     for line in range(SHOWN):
         x = GAP
         for row, width in zip(rows, widths, strict=True):
-            small = row.made[line].picture.resize((width, row.size[1] // 2), Image.Resampling.LANCZOS)
+            small = row.made[line * len(row.made) // SHOWN].picture.resize(
+                (width, row.size[1] // 2), Image.Resampling.LANCZOS
+            )
             found.paste(small, (x, GAP + line * (high + GAP) + (high - small.height) // 2))
             x += width + GAP
     return found
@@ -126,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=40)
     parser.add_argument("--json", type=Path, help="write the figures there")
-    parser.add_argument("--sheet", type=Path, help="a picture of the first prompts in all sizes")
+    parser.add_argument("--sheet", type=Path, help="a picture of some prompts in all sizes")
     parser.add_argument("--threads", type=int)
     given = parser.parse_args()
     studio, judge = Studio.open(threads=given.threads), Judge(ModelFolder.open("mini"), given.threads)
