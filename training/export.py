@@ -32,18 +32,14 @@ from training.clip import open_clip
 from training.decoder import open_decoder
 from training.denoiser import SHIFT, SIDE_LATENTS, open_denoiser, open_student
 from training.judge import WHOLE, open_judge
-from training.run import Stage, load
+from training.kept import keep
+from training.run import Stage
 from training.teller import CODEBOOK, END, open_codebook, open_teller
 from training.trials import families, shipped
 from training.words import own
-from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WIDE
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
-# what mini does not hold in a trainable form, kept for training.restore
-WEIGHTS = Path(__file__).parent / "weights"
-WIDE_WEIGHTS = WEIGHTS / "wide"  # of the wide vocabulary's, which no package holds yet
-KEPT = ("teller", "judge", "denoiser")
-MINUTES = "minutes.json"  # beside them: how long each of the wide vocabulary's was trained
 # chosen on the held-out prompts by training.evaluate --sweep
 SIDES = {"noise": "flow", "shift": SHIFT, "sides": [SIDE_LATENTS * DOWNSCALE]}
 GUIDED = {**SIDES, "steps": 8, "guidance_scale": GUIDANCE_SCALE, "guidance_interval": list(GUIDANCE_INTERVAL)}
@@ -221,24 +217,6 @@ def write_facts(stage: Stage, folder: Path) -> None:
 def write_words(stage: Stage, folder: Path) -> None:
     """What slips of the fingers are read as, a word a line."""
     (folder / WORDS).write_text("\n".join(own()) + "\n", "utf-8")
-
-
-def keep(stage: Stage) -> None:
-    """Write the weights that mini does not hold, in fp16; of the wide vocabulary, those that were trained on."""
-    folder = WIDE_WEIGHTS if WIDE else WEIGHTS
-    folder.mkdir(exist_ok=True)
-    minutes = json.loads((folder / MINUTES).read_text()) if (folder / MINUTES).exists() else {}
-    for name in ("clip", *KEPT) if WIDE else KEPT:
-        state = load(stage.of(name))
-        if state is not None and (state["step"] or not WIDE):
-            weights = state.get("average", state["model"])
-            halved = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
-            save_file({k: v.clone().contiguous() for k, v in halved.items()}, folder / f"{name}.safetensors")
-            minutes[name] = round(state["spent"], 1)
-    if WIDE:
-        if "teller" in minutes:
-            shutil.copy(stage.of("teller") / CODEBOOK, folder / CODEBOOK)
-        (folder / MINUTES).write_text(json.dumps(minutes, indent=1) + "\n")
 
 
 def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:

@@ -20,8 +20,9 @@ from flashpaint.networks.clip import Clip
 from flashpaint.networks.unet import Denoiser
 from flashpaint.networks.weights import filled, weights_of
 from training.clip import open_tokenizer
-from training.export import KEPT, MINI, MINUTES, WEIGHTS, WIDE_WEIGHTS
+from training.export import MINI
 from training.judge import Judge
+from training.kept import KEPT, MINUTES, WEIGHTS, WIDE_WEIGHTS
 from training.run import Stage
 from training.teller import CODEBOOK
 from training.world import WIDE
