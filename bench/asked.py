@@ -12,7 +12,6 @@ python -m bench.asked --json asked.json
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
 import statistics
@@ -26,7 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from flashpaint import PaintRequest, Studio, Told
-from flashpaint.bench.report import machine
+from flashpaint.bench.report import write_figures
 from training.grammar import describe
 from training.trials import held_out_prompts
 from training.world import COLOURS, STYLES, TIMES, Scene
@@ -177,8 +176,7 @@ def main() -> None:
         f"of the slips read as meant {figures['read_as_meant']:.3f}, as another {figures['read_otherwise']:.3f}"
     )
     if options.json:
-        content = {"command": command, "machine": machine(), "figures": figures}
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
+        write_figures(options.json, command, figures)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ python -m bench.colours --json colours.json --sheet docs/colours.webp
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from rich.table import Table
 from flashpaint import Painting, PaintRequest, Studio
 from flashpaint.bench.colour import colour_seen
 from flashpaint.bench.judge import Judge
-from flashpaint.bench.report import machine
+from flashpaint.bench.report import machine, write_figures
 from flashpaint.composition.tint import TINTS
 from flashpaint.models.folder import ModelFolder
 from flashpaint.sheet import contact_sheet
@@ -124,8 +123,7 @@ def main() -> None:
     console.print(table)
     console.print(f"{len(wanted)} prompts a row; machine: {machine()}")
     if given.json:
-        facts = {"command": "python -m bench.colours", "machine": machine(), "prompts": len(wanted)}
-        given.json.write_text(json.dumps({**facts, "figures": figures}, indent=1) + "\n")
+        write_figures(given.json, "python -m bench.colours", figures, prompts=len(wanted))
     if given.missed:
         contact_sheet(missed, 8).save(given.missed)
 

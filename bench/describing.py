@@ -11,7 +11,6 @@ python -m bench.describing --json describing.json
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import time
@@ -26,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flashpaint import PaintRequest, Studio
-from flashpaint.bench.report import machine
+from flashpaint.bench.report import machine, write_figures
 from flashpaint.composition.hues import coloured
 from flashpaint.composition.wording import with_article
 from flashpaint.see.seer import Seer, Taught
@@ -134,8 +133,7 @@ def main() -> None:
     console.print(table)
     console.print(f"{given.scenes} pictures a row; machine: {machine()}")
     if given.json:
-        facts = {"command": "python -m bench.describing", "machine": machine(), "scenes": given.scenes}
-        given.json.write_text(json.dumps({**facts, "figures": figures}, indent=1) + "\n")
+        write_figures(given.json, "python -m bench.describing", figures, scenes=given.scenes)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ python -m bench.sizes --json sizes.json --sheet docs/sizes.webp
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from rich.table import Table
 
 from flashpaint import Painting, PaintRequest, Studio
 from flashpaint.bench.judge import Judge, Trial, Verdict
-from flashpaint.bench.report import machine
+from flashpaint.bench.report import machine, write_figures
 from flashpaint.composition.layout import layout
 from flashpaint.composition.scene import scene_of
 from flashpaint.models.folder import ModelFolder
@@ -145,8 +144,7 @@ def main() -> None:
     console.print(table)
     console.print(f"{len(trials)} prompts a row; machine: {machine()}")
     if given.json:
-        facts = {"command": "python -m bench.sizes", "machine": machine(), "prompts": len(trials)}
-        given.json.write_text(json.dumps({**facts, "figures": figures}, indent=1) + "\n")
+        write_figures(given.json, "python -m bench.sizes", figures, prompts=len(trials))
     if given.sheet:
         sheet(rows).save(given.sheet, quality=80)
 

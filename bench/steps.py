@@ -8,7 +8,6 @@ python bench/steps.py --json steps.json --plot docs/bench-steps.png
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from rich.table import Table
 from flashpaint import PaintRequest, Studio
 from flashpaint.bench.judge import Judge, Trial
 from flashpaint.bench.recipe import ManySteps
+from flashpaint.bench.report import write_figures
 from flashpaint.models.folder import ModelFolder
 from flashpaint.paint.loop_painter import LoopPainter
 
@@ -101,9 +101,7 @@ def main() -> None:
         figures = {
             f"{name}, {n}": {"met": met, "score": score} for name, rows in lines.items() for n, met, score in rows
         }
-        options.json.write_text(
-            json.dumps({"command": COMMAND, "trials": len(trials), "figures": figures}, indent=1) + "\n"
-        )
+        write_figures(options.json, COMMAND, figures, trials=len(trials))
     if options.plot:
         draw(lines, options.plot)
 

@@ -11,10 +11,8 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 def edges(picture: Image.Image, gain: float) -> Image.Image:
     """Outlines: 0 where the picture is even, 255 along its strongest edges (mode L)."""
     smooth = picture.filter(ImageFilter.GaussianBlur(picture.width / 256))
-    steps = [
-        np.abs(np.diff(np.asarray(smooth, np.float32), axis=axis, append=0)).max(-1)[:, :, None] for axis in (0, 1)
-    ]
-    strength = np.concatenate(steps, -1).max(-1)
+    down, across = (np.abs(np.diff(np.asarray(smooth, np.float32), axis=axis, append=0)).max(-1) for axis in (0, 1))
+    strength = np.maximum(down, across)
     strength[-1], strength[:, -1] = 0, 0
     return Image.fromarray(np.clip(strength * gain, 0, 255).astype(np.uint8)).filter(ImageFilter.MaxFilter(3))
 

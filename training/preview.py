@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from flashpaint.networks.autoencoder import DOWNSCALE
+from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE
 from flashpaint.paint.preview import CELL, blocks, neighbourhoods, pixels
 from training.autoencoder import as_tensor, open_autoencoder
 from training.run import Stage, contact_sheet, fast_arithmetic
@@ -37,14 +37,11 @@ def main() -> None:
         small = torch.nn.functional.avg_pool2d(pictures, DOWNSCALE // CELL).numpy()
         return neighbourhoods(latents), blocks(small)
 
-    read, meant = scenes(held_out=False)
-    gram = RIDGE * np.eye(read.shape[-1])
-    both = np.zeros((read.shape[-1], meant.shape[-1]))
-    number = 0
+    width, number = CHANNELS * 9 + 1, 0
+    gram, both = RIDGE * np.eye(width), np.zeros((width, 3 * CELL * CELL))
     while stage.progress < 1:
-        rows, wanted = read.reshape(-1, read.shape[-1]), meant.reshape(-1, meant.shape[-1])
-        gram, both, number = gram + rows.T @ rows, both + rows.T @ wanted, number + TOGETHER
-        read, meant = scenes(held_out=False)
+        read, meant = (part.reshape(-1, part.shape[-1]) for part in scenes(held_out=False))
+        gram, both, number = gram + read.T @ read, both + read.T @ meant, number + TOGETHER
     weight = np.linalg.solve(gram, both).astype(np.float32)
     test = [scenes(held_out=True) for _ in range(1 if stage.small else 4)]
     made = np.concatenate([pixels(read @ weight) for read, _ in test]).clip(0, 1)

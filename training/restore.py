@@ -30,7 +30,7 @@ from training.world import WIDE
 
 def grown(kept: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
     """The kept weights in the shapes of fresh ones: a head with more classes than were kept keeps those and its last,
-    which says that there is none; what is new stays fresh."""
+    which of things, places and grounds says that there is none; what is new stays fresh."""
     whole = dict(fresh)
     for name, weight in kept.items():
         if weight.shape == fresh[name].shape:

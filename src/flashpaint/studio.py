@@ -112,8 +112,7 @@ class Studio:
         if memory is not None:
             kept = open_memory(memory, painted.spec.title, eyes.name, folder)
         folder.verified()
-        embedded = painter is None and str(seer) == str(teller) == "mini"
-        return cls(eyes, told, painted, kept, open_spelling(folder) if embedded else None)
+        return cls(eyes, told, painted, kept, open_spelling(folder, painter, seer, teller))
 
     def paint(self, request: PaintRequest) -> Painting:
         """Paint one picture. Raises RequestInvalid before any work where the painter cannot do as it says."""

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.models.folder import ModelFolder
-from flashpaint.models.graphs import open_graph
-from flashpaint.models.pictures import to_array
+from flashpaint.models.reader import FACTS, Reader, softmax
 
 WHOLE = ("place", "time", "ground", "style", "weather")  # weather: of a judge that learned it
 
@@ -137,17 +136,10 @@ def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:
     ]
 
 
-def softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
-    """Over axis 1."""
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    shares: NDArray[np.float32] = (raised / raised.sum(1, keepdims=True)).astype(np.float32)
-    return shares
-
-
 class Judge:
     def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
-        self._graph = open_graph(folder.file("judge.onnx"), threads)
-        self._facts = json.loads(folder.file("judge.json").read_text("utf-8"))
+        self._reader = Reader(folder, threads)
+        self._facts = json.loads(folder.file(FACTS).read_text("utf-8"))
 
     @cached_property
     def trials(self) -> list[Trial]:
@@ -167,6 +159,5 @@ class Judge:
 
     def verdicts(self, pictures: Sequence[Image.Image], batch: int = 8) -> list[Verdict]:
         """One a picture; pictures of any size are read at 256x256."""
-        ready = [p.convert("RGB").resize((256, 256), Image.Resampling.BOX) for p in pictures]
-        parts = [ready[k : k + batch] for k in range(0, len(ready), batch)]
-        return [verdict for part in parts for verdict in verdicts_of(self._graph(pictures=to_array(part)))]
+        parts = [pictures[k : k + batch] for k in range(0, len(pictures), batch)]
+        return [verdict for part in parts for verdict in verdicts_of(self._reader.logits(part))]

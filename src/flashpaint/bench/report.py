@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -36,13 +37,7 @@ class Report:
         console.print(f"machine: {machine()}")
 
     def write_json(self, path: Path) -> None:
-        found = {
-            "command": self.command,
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": machine(),
-            "figures": {name: round(value, 4) for name, value in self.figures.items()},
-        }
-        path.write_text(json.dumps(found, indent=1) + "\n")
+        write_figures(path, self.command, {name: round(value, 4) for name, value in self.figures.items()})
 
     def write_plot(self, path: Path) -> None:
         """Bars of the rows, p50 filled and p95 as a whisker. Needs matplotlib (the extra "bench")."""
@@ -57,6 +52,13 @@ class Report:
         axes.set_xlabel("milliseconds (bar: median, whisker: 95th percentile)")
         axes.set_title(self.command, fontsize=10)
         figure.savefig(path, dpi=120)
+
+
+def write_figures(path: Path, command: str, figures: Mapping[str, Any], **facts: Any) -> None:
+    """What a benchmark's --json writes. facts: what else is to be known of it, such as how many prompts."""
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    found = {"command": command, "when": when, "machine": machine(), **facts, "figures": figures}
+    path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def percentiles(seconds: Sequence[float]) -> tuple[float, float]:

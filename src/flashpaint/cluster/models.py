@@ -36,8 +36,7 @@ class Models:
         return open_painter(self.painter, self.revision, None, self.fast)
 
     def open_spelling(self) -> Spelling | None:
-        embedded = self.painter is None and self.seer == self.teller == "mini"
-        return open_spelling(self.folder()) if embedded else None
+        return open_spelling(self.folder(), self.painter, self.seer, self.teller)
 
     def open_readers(self) -> tuple[Seer, Teller]:
         folder = self.folder()

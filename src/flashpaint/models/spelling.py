@@ -105,8 +105,9 @@ def everyday() -> frozenset[str]:
     return frozenset(ENGLISH.read_text("ascii").split())
 
 
-def open_spelling(folder: ModelFolder) -> Spelling | None:
-    """None where the folder names no words, as older ones do."""
-    if WORDS not in folder.manifest.files:
+def open_spelling(folder: ModelFolder, painter: object = None, *readers: object) -> Spelling | None:
+    """None where the folder names no words, as older ones do, and where its painter (None) or a reader, seer or teller,
+    is not its own: others know more words."""
+    if WORDS not in folder.manifest.files or painter is not None or any(str(reader) != "mini" for reader in readers):
         return None
     return Spelling(folder.file(WORDS).read_text("utf-8").split())

@@ -15,13 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.models.folder import ModelFolder
-from flashpaint.models.graphs import open_graph
-from flashpaint.models.pictures import to_array
+from flashpaint.models.reader import FACTS, GRAPH, Reader, softmax
 from flashpaint.see.mini import MiniSeer
 
-FACTS, GRAPH = "judge.json", "judge.onnx"  # in a model folder
 KINDS = ("things", "tints", "place", "time", "ground", "style", "weather")
-SIDE = 256
 
 
 def teaches(folder: ModelFolder) -> bool:
@@ -32,25 +29,20 @@ def teaches(folder: ModelFolder) -> bool:
 class TaughtSeer(MiniSeer):
     """A Taught, see `flashpaint.see.seer`."""
 
-    def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
-        super().__init__(folder, threads)
-        self._reader = folder, threads
-
     @cached_property
     def taught(self) -> Mapping[str, Sequence[str]]:
-        facts = json.loads(self._reader[0].file(FACTS).read_text("utf-8"))
+        facts = json.loads(self._folder.file(FACTS).read_text("utf-8"))
         return {kind: tuple(facts[kind]) for kind in KINDS if kind in facts}
 
     def likely_things(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        folder, threads = self._reader
-        graph = open_graph(folder.file(GRAPH), threads)
-        ready = [image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX) for image in images]
-        return presence(graph(pictures=to_array(ready))["things"])
+        return presence(self._reader.logits(images)["things"])
+
+    @cached_property
+    def _reader(self) -> Reader:  # opened on first use: painting never needs it
+        return Reader(self._folder, self._threads)
 
 
 def presence(logits: NDArray[Any]) -> NDArray[np.float32]:
     """How likely each thing is somewhere, (n, things), from logits (n, things and nothing, rows, columns)."""
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    cells: NDArray[np.float32] = (raised / raised.sum(1, keepdims=True))[:, :-1].astype(np.float32)
-    most: NDArray[np.float32] = cells.max((2, 3))
+    most: NDArray[np.float32] = softmax(logits)[:, :-1].max((2, 3))
     return most
