@@ -63,16 +63,15 @@ class Spelling:
         return Mended(mended, tuple(slips.items())) if len(mended) <= PROMPT_LIMIT else Mended(text)
 
     def meant(self, typed: str) -> str:
-        """The nearest of our words by optimal string alignment, where swapped neighbours are one edit; the word itself
-        where it is known or none is near: one edit in 4 or 5 letters, two in more if the first of them is right."""
+        """The nearest of our words by Damerau's distance, where swapped neighbours are one edit; the word itself where
+        it is known or none is near: one edit in 4 or 5 letters, two in more if the first of them is right."""
         most = 0 if len(typed) < 4 else 1 if len(typed) < 6 else 2
         if not most or typed in self.words or typed in everyday():
             return typed
-        from rapidfuzz import process
-        from rapidfuzz.distance import OSA
+        from jellyfish import damerau_levenshtein_distance as distance
 
-        found = process.extract(typed, self.words.keys(), scorer=OSA.distance, score_cutoff=most, limit=None)
-        edits = {word: int(number) for word, number, _ in found if number < 2 or word[0] == typed[0]}
+        found = {word: distance(typed, word) for word in self.words if abs(len(word) - len(typed)) <= most}
+        edits = {word: n for word, n in found.items() if n <= most and (n < 2 or word[0] == typed[0])}
         least = min(edits.values(), default=0)
         # of a word that is not ours, such as "donkee", it is a slip all the same
         if least == 2 and not everyday().isdisjoint(one_edit(typed)):
