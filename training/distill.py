@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -207,10 +207,18 @@ def sheet(stage: Stage, model: Denoiser, autoencoder: Autoencoder, clip: object,
     x = torch.randn(len(GALLERY), CHANNELS, SIDE_LATENTS, SIDE_LATENTS, generator=torch.Generator().manual_seed(1))
     with fast_arithmetic():
         condition = read_texts(clip, tokenizer, GALLERY)  # type: ignore[arg-type]
-        for sigma, below in pairwise(sigma_of(torch.linspace(1, 0, STEPS + 1))):
-            v = model(x.contiguous(memory_format=torch.channels_last), sigma.expand(len(x)), *condition)
-            x = x + (below - sigma) * v
-    save_gallery(stage, autoencoder, x)
+        *_, (painted_latents, _) = way(model, condition, x)
+    save_gallery(stage, autoencoder, painted_latents)
+
+
+def way(model: Denoiser, condition: Condition, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Latents and sigma of a picture in the student's steps: from noise, at sigma 1, to what it painted, at 0."""
+    levels = sigma_of(torch.linspace(1, 0, STEPS + 1))
+    yield x, levels[0]
+    for sigma, below in pairwise(levels):
+        v = model(x.contiguous(memory_format=torch.channels_last), sigma.expand(len(x)), *condition)
+        x = x + (below - sigma) * v
+        yield x, below
 
 
 if __name__ == "__main__":

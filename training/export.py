@@ -1,4 +1,4 @@
-"""export: the trained stages -> a model folder: ONNX with fp16 weights, CTranslate2 int8, manifest.json with hashes."""
+"""export: the trained stages -> a model folder: ONNX in int8 and fp16, CTranslate2 int8, manifest.json with hashes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,16 @@ from flashpaint.models.spelling import WORDS
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
 from flashpaint.networks.clip import CONTEXT, DIM, SIDE
 from flashpaint.networks.unet import GUIDANCE_INTERVAL, GUIDANCE_SCALE, CleanEstimate
+from flashpaint.networks.weights import SCALE
 from flashpaint.paint.mini import PREVIEW
 from training.autoencoder import open_autoencoder
 from training.clip import open_clip
 from training.decoder import open_decoder
 from training.denoiser import SHIFT, SIDE_LATENTS, open_denoiser, open_student
+from training.int8 import in_int8
 from training.judge import WHOLE, open_judge
 from training.kept import keep
+from training.met import Inputs, met
 from training.run import Stage
 from training.teller import CODEBOOK, END, open_codebook, open_teller
 from training.trials import families, shipped
@@ -72,8 +75,11 @@ class Decode(nn.Module):
         return self.model.decode(latents).clamp(0, 1)
 
 
-def write_graph(model: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
-    """One graph, batch axis free, weights in fp16 and arithmetic in the engine's own precision."""
+def write_graph(
+    model: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path, samples: Sequence[Inputs] = ()
+) -> None:
+    """One graph, batch axis free. samples: what it will meet, for int8 where that changes little; without them, and
+    elsewhere, weights in fp16 and arithmetic in the engine's own precision."""
     batch = torch.export.Dim("n", min=1, max=64)
     program = torch.onnx.export(
         model.eval(),
@@ -86,7 +92,8 @@ def write_graph(model: nn.Module, inputs: dict[str, Tensor], outputs: list[str],
     )
     with tempfile.TemporaryDirectory() as scratch:
         program.save(f"{scratch}/graph.onnx")
-        onnx.save(halve(named(onnx.load(f"{scratch}/graph.onnx"), model)), path)
+        graph = named(onnx.load(f"{scratch}/graph.onnx"), model)
+        onnx.save(halve(in_int8(graph, samples) if samples else graph), path)
 
 
 def named(graph: onnx.ModelProto, model: nn.Module) -> onnx.ModelProto:
@@ -124,7 +131,7 @@ def halve(graph: onnx.ModelProto) -> onnx.ModelProto:
     weights, casts = [], []
     for weight in graph.graph.initializer:
         values = numpy_helper.to_array(weight)
-        if values.dtype == np.float32 and values.size > 256:
+        if values.dtype == np.float32 and values.size > 256 and not weight.name.endswith(SCALE):
             half = numpy_helper.from_array(values.astype(np.float16), weight.name + ".fp16")
             casts.append(onnx.helper.make_node("Cast", [half.name], [weight.name], to=onnx.TensorProto.FLOAT))
             weights.append(half)
@@ -156,7 +163,8 @@ def write_decoder(stage: Stage, folder: Path) -> None:
     """The one that was trained on by itself, if there is one."""
     autoencoder = (open_decoder(stage) or open_autoencoder(stage)).to(memory_format=torch.contiguous_format)
     latents = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS)
-    write_graph(Decode(autoencoder), {"latents": latents}, ["pictures"], folder / "decoder.onnx")
+    _, samples = met(stage, open_student(stage) or open_denoiser(stage))
+    write_graph(Decode(autoencoder), {"latents": latents}, ["pictures"], folder / "decoder.onnx", samples)
 
 
 def write_preview(stage: Stage, folder: Path) -> None:
@@ -166,10 +174,11 @@ def write_preview(stage: Stage, folder: Path) -> None:
 
 def write_denoiser(stage: Stage, folder: Path) -> None:
     """The distilled one, if there is one."""
-    denoiser = (open_student(stage) or open_denoiser(stage)).to(memory_format=torch.contiguous_format)
+    denoiser = open_student(stage) or open_denoiser(stage)
+    samples, _ = met(stage, denoiser)
     latents, states = torch.randn(2, CHANNELS, SIDE_LATENTS, SIDE_LATENTS), torch.randn(2, CONTEXT, DIM)
     write_graph(
-        CleanEstimate(denoiser),
+        CleanEstimate(denoiser.to(memory_format=torch.contiguous_format)),
         {
             "latents": latents,
             "sigmas": torch.tensor([1.0, 0.5]),
@@ -179,6 +188,7 @@ def write_denoiser(stage: Stage, folder: Path) -> None:
         },
         ["x0"],
         folder / "denoiser.onnx",
+        samples,
     )
 
 
@@ -248,7 +258,7 @@ def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
         "files": files,
         "clip": {"dim": DIM, "context": CONTEXT, "picture_side": SIDE},
         "latents": {"channels": CHANNELS, "downscale": DOWNSCALE},
-        "denoiser": (STUDENT if open_student(stage) else GUIDED) if trained else before["denoiser"],
+        "denoiser": ((STUDENT if open_student(stage) else GUIDED) if trained else before["denoiser"]) | {"int8": True},
         "teller": {"max_tokens": 40},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")

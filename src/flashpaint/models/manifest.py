@@ -35,7 +35,8 @@ class LatentShape(_Strict):
 
 
 class DenoiserShape(_Strict):
-    """sides: the widths and heights it paints. guidance_interval: the sigmas between which guidance pays."""
+    """sides: the widths and heights it paints. guidance_interval: the sigmas between which guidance pays. int8: whether
+    its graph, and the decoder's, multiply whole numbers where that changes little."""
 
     noise: Literal["flow"]
     shift: float = Field(gt=0)
@@ -43,6 +44,7 @@ class DenoiserShape(_Strict):
     guidance_scale: float
     guidance_interval: tuple[float, float]
     sides: list[int] = Field(min_length=1)
+    int8: bool = False
 
 
 class TellerShape(_Strict):

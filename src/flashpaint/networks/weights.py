@@ -11,10 +11,19 @@ from torch import Tensor, nn
 
 from flashpaint.errors import ModelDamaged
 
+INT8, SCALE = ".int8", ".scale"  # the two parts of a weight in whole numbers
+
 
 def weights_of(graph: Path, prefix: str = "") -> dict[str, Tensor]:
     """The named weights of an exported graph, in float32."""
-    found = {w.name.removesuffix(".fp16"): numpy_helper.to_array(w) for w in onnx.load(graph).graph.initializer}
+    whole = onnx.load(graph).graph
+    found = {w.name.removesuffix(".fp16"): numpy_helper.to_array(w) for w in whole.initializer}
+    for node in whole.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in found:
+            steps, scale = found.pop(node.input[0]), found.pop(node.input[1])
+            axis = next(given.i for given in node.attribute if given.name == "axis")
+            shape = [-1 if k == axis else 1 for k in range(steps.ndim)]
+            found[node.output[0]] = steps.astype("float32") * scale.reshape(shape)
     return {
         name.removeprefix(prefix): torch.from_numpy(values.astype("float32"))
         for name, values in found.items()

@@ -35,7 +35,7 @@ class MiniDenoiser:
     @property
     def engine(self) -> str:
         precision = self._denoiser.precision if self._precision else fastest_precision()
-        return f"openvino {precision} cpu"
+        return f"openvino {'int8 and ' if self._folder.manifest.denoiser.int8 else ''}{precision} cpu"
 
     def condition(
         self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
