@@ -36,7 +36,7 @@ from training.int8 import in_int8
 from training.judge import WHOLE, open_judge
 from training.kept import keep
 from training.met import Inputs, met
-from training.run import Stage
+from training.run import Stage, load
 from training.teller import CODEBOOK, END, open_codebook, open_teller
 from training.trials import families, shipped
 from training.words import own
@@ -266,6 +266,11 @@ def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
     stage.log(f"{len(files)} files, {total / 2**20:.1f} MiB in {folder.name}/")
 
 
+def trained_here(stage: Stage) -> bool:
+    """Whether the denoiser has taken a step since it was restored."""
+    return any((load(stage.of(name)) or {}).get("step") for name in ("denoiser", "distill"))
+
+
 def commit() -> str:
     found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
     return found.stdout.strip() or "unknown"
@@ -297,7 +302,7 @@ def main() -> None:
         write(stage, folder)
     if not only and not stage.small:
         keep(stage)
-    return write_manifest(stage, folder, trained=not only or "denoiser" in only)
+    return write_manifest(stage, folder, trained=(not only or "denoiser" in only) and trained_here(stage))
 
 
 if __name__ == "__main__":
