@@ -17,12 +17,12 @@ from training.run import Stage
 from training.world import sample
 
 Inputs = dict[str, NDArray[np.float32]]
-BATCHES, TOGETHER = 20, 8
+BATCHES, TOGETHER = 10, 16
 
 
 @torch.no_grad()
 def met(stage: Stage, model: Denoiser) -> tuple[list[Inputs], list[Inputs]]:
-    """By each step of the denoiser, and by the decoder after the last."""
+    """By the denoiser, all its steps in each batch, and by the decoder after the last."""
     torch.manual_seed(0)
     clip, tokenizer = open_clip(stage)
     rng, steps, ends = random.Random("met"), list[Inputs](), list[Inputs]()
@@ -38,4 +38,13 @@ def met(stage: Stage, model: Denoiser) -> tuple[list[Inputs], list[Inputs]]:
                 steps.append({"latents": latents.numpy(), "sigmas": sigma.expand(TOGETHER).numpy(), **given})
             else:
                 ends.append({"latents": latents.numpy()})
-    return steps, ends
+    return mixed(steps, rng), ends
+
+
+def mixed(batches: list[Inputs], rng: random.Random) -> list[Inputs]:
+    """The same rows by lot."""
+    rows = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    order = rng.sample(range(len(batches) * TOGETHER), len(batches) * TOGETHER)
+    return [
+        {name: values[order[k : k + TOGETHER]] for name, values in rows.items()} for k in range(0, len(order), TOGETHER)
+    ]
