@@ -25,3 +25,58 @@ def test_what_is_under_the_sea_is_not_on_it(text: str, ground: str, said: str) -
     scene = scene_of(parsed(text) or {})
     assert [thing.count for thing in scene.things] == [1]
     assert (ground_words(scene.background, None), where(ground)) == (ground, said)
+
+
+@pytest.mark.parametrize(
+    ("text", "ground", "said"),
+    [
+        ("a cat on the beach in the rain", {"place": "beach", "weather": "rain"}, " on the beach in the rain"),
+        (
+            "a fox in the forest at night in the fog",
+            {"place": "forest", "time": "night", "weather": "fog"},
+            " in the forest at night in the fog",
+        ),
+        (
+            "a bear in falling snow in the city",
+            {"place": "city", "weather": "snowfall"},
+            " in the city in falling snow",
+        ),
+        ("on a rainy day, a duck by the lake", {"place": "lake", "weather": "rain"}, " by the lake in the rain"),
+        ("下雪天森林里的一只狐狸", {"place": "forest", "weather": "snowfall"}, " in the forest in falling snow"),
+        ("雨中公园里的一只猫", {"place": "park", "weather": "rain"}, " in the park in the rain"),
+        ("a robot on the moon", {"place": "moon"}, " on the moon"),
+        ("a dinosaur in front of a volcano", {"place": "volcano"}, " in front of a volcano"),
+        ("火山前的一只恐龙", {"place": "volcano"}, " in front of a volcano"),
+        ("a cow on a farm", {"place": "farm"}, " on the farm"),
+    ],
+)
+def test_weather_is_read_beside_the_place_and_the_time(text: str, ground: dict[str, str], said: str) -> None:
+    scene = scene_of(parsed(text) or {})
+    assert len(scene.things) == 1
+    assert scene.background.model_dump(exclude_none=True) == ground
+    assert where(ground_words(scene.background, None)) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("two houses", "house"),
+        ("three mice", "mouse"),
+        ("two octopuses", "octopus"),
+        ("two wooden boxes", "wooden box"),
+        ("five cookies", "cookie"),
+        ("three cherries", "cherry"),
+        ("two old men", "old man"),
+        ("four horses", "horse"),
+    ],
+)
+def test_several_of_a_thing_are_named_as_one(text: str, name: str) -> None:
+    (thing,) = (parsed(text) or {})["things"]
+    assert thing["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("text", "style"), [("a cat, neon", "neon"), ("一只猫，蓝图风格", "blueprint"), ("素描的猫", "pencil sketch")]
+)
+def test_styles_are_called_as_the_painter_calls_them(text: str, style: str) -> None:
+    assert (parsed(text) or {})["style"] == style

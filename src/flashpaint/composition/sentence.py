@@ -8,12 +8,14 @@ import re
 from typing import Any
 
 IN: tuple[str, ...] = (
-    *("space", "bedroom", "city", "classroom", "desert", "factory", "farm", "forest", "garden", "harbour", "kitchen"),
+    *("space", "bedroom", "city", "classroom", "desert", "factory", "forest", "garden", "harbour", "jungle", "kitchen"),
     *("library", "living room", "market", "meadow", "office", "park", "sky", "snow", "snowy mountains", "stadium"),
-    *("village", "church", "temple", "cave", "rain", "fog"),
+    *("village", "church", "temple", "cave"),
 )
-ON: tuple[str, ...] = ("beach", "road", "street", "bridge", "stage", "island", "grass")
-STYLES = ("", ", watercolour", ", oil painting", ", pencil sketch", ", pixel art", ", photograph", ", cartoon")
+ON: tuple[str, ...] = ("beach", "road", "street", "bridge", "stage", "island", "grass", "farm", "moon")
+BY: tuple[str, ...] = ("lake", "river")
+STYLES: tuple[str, ...] = ("", ", watercolour", ", oil painting", ", pencil sketch", ", pixel art", ", photograph")
+STYLES += (", cartoon", ", neon", ", blueprint")
 NUMBERS = {"a": 1, "an": 1, "one": 1, "the": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "一": 1, "两": 2}
 NUMBERS |= {"二": 2, "三": 3, "四": 4, "五": 5, "六": 6}
 COLOURS = "red|orange|yellow|green|blue|purple|pink|white|black|gray|grey|brown"
@@ -29,7 +31,12 @@ DRAWN_EN: tuple[str, ...] = (
     "sticker",
 )
 DRAWN_EN += tuple(style.strip(", ") for style in STYLES if style)
-DRAWN_ZH = "卡通|3d渲染|三维渲染|立体|扁平矢量|扁平插画|扁平|贴纸|水彩|油画"
+DRAWN_ZH = "卡通|3d渲染|三维渲染|立体|扁平矢量|扁平插画|扁平|贴纸|水彩画?|油画|像素画?|(?:铅笔)?素描|霓虹灯?|蓝图"
+WEATHERS = {
+    "rain": r"\bin (?:the |heavy )?rain\b|\bon a rainy day\b|(?:下雨天|雨天|雨中|雨里)的?",
+    "snowfall": r"\bin (?:the )?falling snow\b|\bwhile it snows\b|\bin a snowstorm\b|(?:[下大]雪天|飘雪时|大雪中)的?",
+    "fog": r"\bin (?:the |thick )?(?:fog|mist)\b|\bon a foggy day\b|(?:大雾天|雾天|雾中|雾里)的?",
+}
 DRAWN = rf"\b(?:{'|'.join(DRAWN_EN)})(?: style)?\b|(?:{DRAWN_ZH})(?:风格)?的?"
 HUE = f"({COLOURS}|violet)"
 PRAISE = "cute|beautiful|little|nice|lovely|pretty|big|small|large|tiny|huge|shiny"  # and sizes: before a colour
@@ -46,6 +53,8 @@ CALLED |= {"violet": "purple", "grey": "gray", "卡通": "cartoon", "贴纸": "s
 CALLED |= dict.fromkeys(("橘色", "橘黄色", "橘红色"), "orange")
 CALLED |= dict.fromkeys(("夜晚", "晚上", "夜里"), "night") | dict.fromkeys(("日落", "日落时", "黄昏"), "sunset")
 CALLED |= {"油画": "oil painting", "3d渲染": "3d render", "三维渲染": "3d render", "立体": "3d render"}
+CALLED |= {"像素": "pixel art", "像素画": "pixel art", "素描": "pencil sketch", "铅笔素描": "pencil sketch"}
+CALLED |= {"水彩画": "watercolour", "霓虹": "neon", "霓虹灯": "neon", "蓝图": "blueprint"}
 CALLED |= {"rendered in 3d": "3d render", "3d": "3d render", "emoji sticker": "sticker"}
 CALLED |= dict.fromkeys(("扁平", "扁平矢量", "扁平插画", "flat vector", "flat illustration"), "flat")
 AROUND_EN = "(?:please |(?:draw|give|make|paint|show) me |draw |paint |generate |create |can you |there is |i want "
@@ -66,15 +75,26 @@ LINKS = {  # longest first: what stands between two things, and the relation of 
 NO_LINK = r"|\b(?:next to|beside|and|with)\b|,"
 SIDES = {"left_of": "左边|左侧", "right_of": "右边|右侧", "above": "上方", "on": "上面", "below": "下方"}
 SIDES |= {"under": "下面", "inside": "里面", "behind": "后面", "in_front_of": "前面"}
-PLACES_EN = sorted({*IN, *ON, "sea", "ocean", "outer space", "woods", "highway", "snow"}, key=len, reverse=True)
+PLACES_EN = sorted({*IN, *ON, *BY, "sea", "ocean", "outer space", "woods", "highway", "volcano"}, key=len, reverse=True)
 UNDER = r"\b(under(?: the (?:sea|ocean)|[ -]?water))$"
+AT = "in front of|near|in|on|at|under|by"
 PLACES = frozenset({*PLACES_EN, "underwater"})
 PLACES_ZH = {"太空": "space", "宇宙": "space", "海底": "underwater", "大海": "sea", "海上": "sea", "海滩": "beach"}
 PLACES_ZH |= {"沙滩": "beach", "雪山": "snowy mountains", "森林": "forest", "树林": "forest", "沙漠": "desert"}
 PLACES_ZH |= {"城市": "city", "草地": "meadow", "草原": "meadow", "天空": "sky", "客厅": "living room", "房间": "room"}
 PLACES_ZH |= {"公路": "road", "马路": "road", "路上": "road", "海边": "beach", "海面": "sea", "沙丘": "desert"}
 PLACES_ZH |= {"海里": "underwater", "水下": "underwater", "都市": "city", "绿地": "meadow", "屋里": "living room"}
-PLACES_ZH |= dict.fromkeys(("云上", "云端"), "sky")
+PLACES_ZH |= dict.fromkeys(("云上", "云端"), "sky") | {
+    "农场": "farm",
+    "村庄": "village",
+    "花园": "garden",
+    "公园": "park",
+}
+PLACES_ZH |= {"雪地": "snow", "湖边": "lake", "湖畔": "lake", "丛林": "jungle", "月球": "moon", "火山": "volcano"}
+PLACES_ZH |= {"厨房": "kitchen", "卧室": "bedroom", "教室": "classroom", "舞台": "stage", "山洞": "cave"}
+IRREGULAR = {"mice": "mouse", "geese": "goose", "wolves": "wolf", "knives": "knife", "leaves": "leaf", "axes": "axe"}
+IRREGULAR |= {"men": "man", "women": "woman", "people": "person", "children": "child", "feet": "foot", "teeth": "tooth"}
+IRREGULAR |= {f"{word}s": word for word in ("cookie", "zombie", "movie", "pie", "tie")}
 MEASURES = "[只匹头条朵棵根串颗块辆个架艘座台张把栋列顶盏枚头]"
 ENDS = " ,，：（）()"
 
@@ -84,17 +104,21 @@ def parsed(text: str) -> dict[str, Any] | None:
     rest, background = text.strip(" .。").lower(), dict[str, str]()
     rest, style = taken(f"({DRAWN})", rest)
     rest, time = taken(TIMES, rest)
+    weather = next((name for name, words in WEATHERS.items() if re.search(words, rest)), "")
+    rest, _ = taken(WEATHERS[weather], rest) if weather else (rest, "")
     rest, ground = taken(rf"{GROUND_EN}|{GROUND_ZH}", rest)
     rest = re.sub(f"{AROUND}|的图$", "", rest.strip(ENDS)).strip(ENDS)
     if ground:
         background["colour"] = CALLED.get(ground, ground)
     else:
-        rest, place = taken(rf"{UNDER}|\b(?:in|on|at|under|by) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
+        rest, place = taken(rf"{UNDER}|\b(?:{AT}) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
         place = "underwater" if place.startswith("under") else place
         rest, local = (rest, place) if place else taken(rf"在?({'|'.join(PLACES_ZH)})(?:上|里|中|前)?的?，?", rest)
         background |= {"place": PLACES_ZH.get(local, local)} if local else {}
     if time:
         background["time"] = CALLED.get(time, time)
+    if weather:
+        background["weather"] = weather
     things = (chinese if re.search("[一-鿿]", rest) else english)(rest.strip(ENDS))
     if not things:
         return None
@@ -150,9 +174,12 @@ def add(things: list[dict[str, Any]], noun: str, link: str) -> None:
 
 
 def single(noun: str) -> str:
-    """The singular of a regular English plural."""
+    """The singular of an English plural; of several words, the last is one."""
+    *before, last = noun.split(" ")
+    if last in IRREGULAR:
+        return " ".join([*before, IRREGULAR[last]])
     for ending, instead in (("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("sses", "ss"), ("uses", "us")):
-        if noun.endswith(ending):
+        if noun.endswith(ending) and not noun.endswith("ouses"):
             return noun.removesuffix(ending) + instead
     return noun.removesuffix("s")
 

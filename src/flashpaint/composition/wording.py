@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from itertools import permutations
 
 from flashpaint.composition.scene import Background, Scene, Thing
-from flashpaint.composition.sentence import IN, ON
+from flashpaint.composition.sentence import BY, IN, ON
 
 LINKS = {"left_of": "to the left of", "right_of": "to the right of", "in_front_of": "in front of"}
 NUMBERS = ("", "one", "two", "three", "four", "five", "six")
+IN_WEATHER = {"rain": " in the rain", "snowfall": " in falling snow", "fog": " in the fog"}
 SOMEWHERE = "meadow"  # where a time or a weather is told of, and no place
 
 
@@ -67,14 +68,19 @@ def where(ground: str) -> str:
     place = at_time(ground.removeprefix("the "))
     if place.startswith((*ON, "sea")):
         return f" on the {place}"
+    if place.startswith(BY):
+        return f" by the {place}"
+    if place.startswith("volcano"):
+        return f" in front of a {place}"
     if place.startswith("underwater"):
         return f" under the sea{place.removeprefix('underwater')}"
     return f" in {place}" if place.startswith("space") else f" in the {place}" if place.startswith(IN) else f", {place}"
 
 
 def at_time(ground: str) -> str:
-    """ "beach, sunset" -> "beach at sunset"."""
-    return re.sub(", (night|sunset|dusk|dawn|sunrise|noon)", r" at \1", ground)
+    """ "beach, rain, sunset" -> "beach at sunset in the rain"."""
+    timed = re.sub(f"((?:, (?:{'|'.join(IN_WEATHER)}))?), (night|sunset|dusk|dawn|sunrise|noon)", r" at \2\1", ground)
+    return re.sub(f", ({'|'.join(IN_WEATHER)})", lambda found: IN_WEATHER[found[1]], timed)
 
 
 def counted(noun: str, count: int) -> str:

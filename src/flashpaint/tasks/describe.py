@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.composition.sentence import IN, ON, STYLES
+from flashpaint.composition.sentence import BY, IN, ON, STYLES
 from flashpaint.composition.wording import with_article
 from flashpaint.request import clean_picture
 from flashpaint.studio import Studio
@@ -28,7 +28,7 @@ READ = 5  # things that are tried where a reader tells them apart
 SURE = 0.2  # of a cosine: what a thing e times as likely is worth
 SAID = 0.05  # of a cosine: what a colour or a style that was taught must add to be said
 PLACES: tuple[str, ...] = (
-    *("", " underwater", " at the sea", " by the lake", " by the river"),
+    *("", " underwater", " at the sea", " by the lake", " by the river", " in the rain", " in the fog"),
     *(f" in {'' if word == 'space' else 'the '}{word}" for word in IN),
     *(f" on the {word}" for word in ON),
 )
@@ -48,8 +48,29 @@ COLOURS = (
     "orange ",
 )
 ROUNDS = ("place", "thing", "place", "time", "colour", "thing", "style")
-NO_THINGS = {*IN, *ON, *(word.strip(" ,") for word in COLOURS + STYLES), "night", "sunset", "sunrise", "day", "winter"}
-NO_THINGS |= {"autumn", "spring", "summer", "underwater", "close-up", "aerial view", "portrait", "still life"}
+NO_THINGS = {
+    *IN,
+    *ON,
+    *BY,
+    *(word.strip(" ,") for word in COLOURS + STYLES),
+    "night",
+    "sunset",
+    "sunrise",
+    "day",
+    "winter",
+}
+NO_THINGS |= {
+    "autumn",
+    "spring",
+    "summer",
+    "rain",
+    "fog",
+    "underwater",
+    "close-up",
+    "aerial view",
+    "portrait",
+    "still life",
+}
 
 ONE = {"earth", "sun", "moon"}  # of which there is one; of fire there is no number
 _features: weakref.WeakKeyDictionary[Studio, tuple[list[str], NDArray[np.float32]]] = weakref.WeakKeyDictionary()
