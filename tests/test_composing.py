@@ -292,3 +292,22 @@ def test_a_prompt_is_described_alike_alone_and_beside_others_of_its_things(studi
     prompts = ["a cat and a bus", "a cat in outer space"]
     together = studio.paint_many([PaintRequest(prompt, seed=5, steps=1) for prompt in prompts])
     assert [painting.description for painting in together] == [paint(studio, p, steps=1).description for p in prompts]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("沙滩", "beach"),
+        ("草原", "meadow"),
+        ("夜晚的树林", "forest at night"),
+        ("海底世界", "underwater"),
+        ("a beach at night", "beach at night"),
+    ],
+)
+def test_a_place_alone_is_no_thing(studio: Studio, prompt: str, said: str) -> None:
+    assert paint(studio, prompt, steps=1).description == said
+
+
+def test_who_asks_for_a_place_alone_on_a_large_canvas_is_warned_of_no_thing(studio: Studio) -> None:
+    assert paint(studio, "沙滩", steps=1, width=512).notes == ()
+    assert "several times" in "".join(paint(studio, "a cat in space", steps=1, width=512, compose=False).notes)

@@ -30,8 +30,8 @@ from flashpaint.composition.collage import (
 )
 from flashpaint.composition.hues import bare, hue, named, recoloured, spoken
 from flashpaint.composition.matte import CutOut, cut_out
-from flashpaint.composition.scene import Scene, scene_of
-from flashpaint.composition.sentence import PLACES, parsed
+from flashpaint.composition.scene import Background, Scene, scene_of
+from flashpaint.composition.sentence import PLACES, parsed, place_alone
 from flashpaint.composition.wording import at_time, ground_words, retold, sentence
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
@@ -121,6 +121,7 @@ class Composing:
         """
         if not isinstance(self.painter, WarmPainter):
             return
+        self.places([job for job in jobs if retells(job)])
         jobs = [job for job in jobs if composable(job.request, self.painter.spec)]
         asked = [scene_in(job.request.prompt) for job in jobs]
         told = [scene_in(job.telling.description) for job in jobs]
@@ -139,6 +140,15 @@ class Composing:
                 self._as_asked(job, ours, {})
             elif theirs and (meant := as_told(job.request.prompt, ours, theirs, words, self.large(job))):
                 self._as_asked(job, meant, {})
+
+    def places(self, jobs: Sequence[Job]) -> None:
+        """Where the prompt is a place alone and was told as anything else, it is told by the place's English name."""
+        for job in jobs:
+            found = place_alone(job.request.prompt)
+            if found and not (empty(job.telling.description) and found[0]["place"] in job.telling.description):
+                text = ground_words(Background(**found[0]), found[1])
+                told = self.told([text])[text]
+                job.telling = replace(job.telling, description=told if empty(told) else at_time(text))
 
     def large(self, job: Job) -> bool:
         """Whether its picture is larger than the painter sees at once."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flashpaint.clock import Clock
-from flashpaint.composing import Composing
+from flashpaint.composing import Composing, empty
 from flashpaint.composition.wording import kept
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
@@ -331,7 +331,7 @@ class Studio:
         told, request = job.telling, job.request
         notes = (*job.mended, *self.seer.notes_on(request.prompt), *self.painter.notes_on(job.order.description))
         notes += source_notes(request, job.order, self.painter)
-        notes += size_notes(job.order, self.painter.spec, job.plan is not None)
+        notes += size_notes(job.order, self.painter.spec, job.plan is not None or empty(job.order.description))
         if request.describe and not told.description:
             return (*notes, told.note or "the teller gave no description: the prompt itself is painted")
         return (*notes, told.note) if told.note else notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flashpaint.composition.scene import scene_of
-from flashpaint.composition.sentence import parsed
+from flashpaint.composition.sentence import parsed, place_alone
 from flashpaint.composition.wording import ground_words, where
 
 
@@ -80,3 +80,18 @@ def test_several_of_a_thing_are_named_as_one(text: str, name: str) -> None:
 )
 def test_styles_are_called_as_the_painter_calls_them(text: str, style: str) -> None:
     assert (parsed(text) or {})["style"] == style
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("沙滩", ({"place": "beach"}, "")),
+        ("日落时的海底世界，卡通", ({"place": "underwater", "time": "sunset"}, "cartoon")),
+        ("下雨天的城市", ({"place": "city", "weather": "rain"}, "")),
+        ("沙滩上的一只狗", None),
+        ("一只狗", None),
+        ("a dog on the beach", None),
+    ],
+)
+def test_a_place_alone_is_told_from_a_thing_in_a_place(text: str, found: object) -> None:
+    assert place_alone(text) == found

@@ -84,14 +84,19 @@ PLACES_ZH |= {"沙滩": "beach", "雪山": "snowy mountains", "森林": "forest"
 PLACES_ZH |= {"城市": "city", "草地": "meadow", "草原": "meadow", "天空": "sky", "客厅": "living room", "房间": "room"}
 PLACES_ZH |= {"公路": "road", "马路": "road", "路上": "road", "海边": "beach", "海面": "sea", "沙丘": "desert"}
 PLACES_ZH |= {"海里": "underwater", "水下": "underwater", "都市": "city", "绿地": "meadow", "屋里": "living room"}
-PLACES_ZH |= dict.fromkeys(("云上", "云端"), "sky") | {
-    "农场": "farm",
-    "村庄": "village",
-    "花园": "garden",
-    "公园": "park",
+PLACES_ZH |= dict.fromkeys(("云上", "云端"), "sky")
+PLACES_ZH |= {"农场": "farm", "村庄": "village", "花园": "garden", "公园": "park"}
+PLACES_ZH |= {
+    "海底世界": "underwater",
+    "雪地": "snow",
+    "湖边": "lake",
+    "湖畔": "lake",
+    "丛林": "jungle",
+    "月球": "moon",
+    "火山": "volcano",
 }
-PLACES_ZH |= {"雪地": "snow", "湖边": "lake", "湖畔": "lake", "丛林": "jungle", "月球": "moon", "火山": "volcano"}
 PLACES_ZH |= {"厨房": "kitchen", "卧室": "bedroom", "教室": "classroom", "舞台": "stage", "山洞": "cave"}
+PLACE_ZH = "|".join(sorted(PLACES_ZH, key=len, reverse=True))
 IRREGULAR = {"mice": "mouse", "geese": "goose", "wolves": "wolf", "knives": "knife", "leaves": "leaf", "axes": "axe"}
 IRREGULAR |= {"men": "man", "women": "woman", "people": "person", "children": "child", "feet": "foot", "teeth": "tooth"}
 IRREGULAR |= {f"{word}s": word for word in ("cookie", "zombie", "movie", "pie", "tie")}
@@ -101,6 +106,21 @@ ENDS = " ,，：（）()"
 
 def parsed(text: str) -> dict[str, Any] | None:
     """The scene as plain data, None where no thing is found."""
+    rest, background, style = divided(text)
+    things = (chinese if re.search("[一-鿿]", rest) else english)(rest)
+    if not things:
+        return None
+    return {"background": background, "things": things} | ({"style": style} if style else {})
+
+
+def place_alone(text: str) -> tuple[dict[str, str], str] | None:
+    """Background and style, where the words name a place and no thing: "夜晚的沙滩"."""
+    rest, background, style = divided(text)
+    return (background, style) if not rest and "place" in background else None
+
+
+def divided(text: str) -> tuple[str, dict[str, str], str]:
+    """What is said of things, the background, and the style, "" for none."""
     rest, background = text.strip(" .。").lower(), dict[str, str]()
     rest, style = taken(f"({DRAWN})", rest)
     rest, time = taken(TIMES, rest)
@@ -113,19 +133,12 @@ def parsed(text: str) -> dict[str, Any] | None:
     else:
         rest, place = taken(rf"{UNDER}|\b(?:{AT}) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
         place = "underwater" if place.startswith("under") else place
-        rest, local = (rest, place) if place else taken(rf"在?({'|'.join(PLACES_ZH)})(?:上|里|中|前)?的?，?", rest)
+        rest, local = (rest, place) if place else taken(rf"在?({PLACE_ZH})(?:上|里|中|前)?的?，?", rest)
         background |= {"place": PLACES_ZH.get(local, local)} if local else {}
-    if time:
-        background["time"] = CALLED.get(time, time)
-    if weather:
-        background["weather"] = weather
-    things = (chinese if re.search("[一-鿿]", rest) else english)(rest.strip(ENDS))
-    if not things:
-        return None
-    if not style:
-        return {"background": background, "things": things}
+    background |= {"time": CALLED.get(time, time)} if time else {}
+    background |= {"weather": weather} if weather else {}
     style = re.sub("(风格)?的?$| style$", "", style)
-    return {"background": background, "things": things, "style": CALLED.get(style, style)}
+    return rest.strip(ENDS), background, CALLED.get(style, style)
 
 
 def taken(pattern: str, text: str) -> tuple[str, str]:

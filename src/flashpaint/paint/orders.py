@@ -106,10 +106,10 @@ def source_notes(request: PaintRequest, order: Order, painter: Painter) -> tuple
     return tuple(notes)
 
 
-def size_notes(order: Order, spec: PainterSpec, planned: bool) -> tuple[str, ...]:
-    """What a caller should know of a picture of this size. planned: its things were painted apart."""
+def size_notes(order: Order, spec: PainterSpec, fits: bool) -> tuple[str, ...]:
+    """What a caller should know of a picture of this size. fits: its things were painted apart, or there are none."""
     stays = order.source is not None and order.source.strength < STAYS
-    if planned or stays or order.canvas != "flat" or not in_windows((order.width, order.height), spec):
+    if fits or stays or order.canvas != "flat" or not in_windows((order.width, order.height), spec):
         return ()
     return (
         f"{order.width}x{order.height} is more than {spec.name} sees at once: it was painted in windows, which suits "
