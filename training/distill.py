@@ -32,6 +32,7 @@ from training.denoiser import (
     blend,
     build,
     open_denoiser,
+    quicken,
     read_texts,
     save_gallery,
     training_text,
@@ -147,6 +148,8 @@ def main() -> None:
     if state := stage.resume():
         step = take_up(state, model, optimiser)
     average.load_state_dict(state["average"] if state else model.state_dict())
+    if not stage.small:
+        quicken(model)
     teacher, rng, mean_loss = teacher_of(open_denoiser(stage)), random.Random(step), None
     kept: deque[Trajectories] = deque(maxlen=KEPT)
 
