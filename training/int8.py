@@ -25,6 +25,7 @@ STEPS = 127  # to either side of zero
 LARGE = 10_000  # weights of a product that is worth it
 MOST = 0.01  # of the root mean square of the graph's first output
 DRAWN = 4096  # values of each tensor and sample that its bound is chosen by
+ROUNDED = ".rounded"  # after the name of what is
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,17 @@ def rounded(
         parts, node = divided(there.pop(name), axis)
         new += parts
         making.append(node)
-    new += [numpy_helper.from_array(np.float32(edge / STEPS), name + SCALE) for name, edge in inputs.items()]
     taking = {(p.given, p.weight) for p in found if p.given in inputs and (p.weight in axes or not axes)}
     for node in whole.graph.node:
-        if len(node.input) > 1 and (node.input[0], node.input[1]) in taking:
+        if tuple(node.input[:2]) in taking:
             node.input[0] += ROUNDED
-    nodes = [*making, *with_rounding(whole, {name for name, _ in taking})]
+    taken = {name for name, _ in taking}
+    new += [numpy_helper.from_array(np.float32(inputs[name] / STEPS), name + SCALE) for name in sorted(taken)]
+    nodes = [*making, *with_rounding(whole, taken)]
     del whole.graph.initializer[:], whole.graph.node[:], whole.graph.value_info[:]
     whole.graph.initializer.extend([*there.values(), *new])
     whole.graph.node.extend(nodes)
     return whole
-
-
-ROUNDED = ".rounded"
 
 
 def divided(weight: onnx.TensorProto, axis: int) -> tuple[list[onnx.TensorProto], onnx.NodeProto]:
