@@ -84,6 +84,10 @@ class ManySteps(MiniDenoiser):
             guidance_interval=unet.GUIDANCE_INTERVAL,
         )
 
+    @property
+    def engine(self) -> str:
+        return super().engine.replace("int8 and ", "")  # its network is traced as it was trained
+
     def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:
         arrays = conditioning.arrays
         given = (latents, sigmas, arrays["states"], arrays["mask"], arrays["pooled"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,24 +33,25 @@ def measured(denoiser: Denoiser, like: Trajectory) -> int:
     """Time ticks of copies of one row of this trajectory, which itself stays where it is."""
     latents, conditioning = like.shown()[0]
     like = replace(like, latents=latents, conditioning=conditioning, views=(), constraint=None)
-    best, pays, number = seconds(denoiser, like, 1), 1, 2
-    while number <= LIMIT:
-        each = seconds(denoiser, like, number) / number
-        if each > WORTH * best:
+    pays = 1
+    while 2 * pays <= LIMIT:
+        fewer, more = seconds(denoiser, like, (pays, 2 * pays))
+        if more > WORTH * 2 * fewer:
             break
-        best, pays, number = each, number, 2 * number
+        pays *= 2
     return pays
 
 
-def seconds(denoiser: Denoiser, like: Trajectory, number: int, times: int = 3) -> float:
-    """The fastest of some ticks of this many, after one of warm-up."""
-    spent = []
+def seconds(denoiser: Denoiser, like: Trajectory, numbers: Sequence[int], times: int = 4) -> list[float]:
+    """The fastest of some ticks of each of these many, after one of warm-up; by turns, as other work comes and goes."""
+    spent: list[list[float]] = [[] for _ in numbers]
     for _ in range(times + 1):
-        batch = [replace(like) for _ in range(number)]
-        started = time.perf_counter()
-        tick(denoiser, batch)
-        spent.append(time.perf_counter() - started)
-    return min(spent[1:])
+        for number, found in zip(numbers, spent, strict=True):
+            batch = [replace(like) for _ in range(number)]
+            started = time.perf_counter()
+            tick(denoiser, batch)
+            found.append(time.perf_counter() - started)
+    return [min(found[1:]) for found in spent]
 
 
 def read(path: Path) -> dict[str, int]:
