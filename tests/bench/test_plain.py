@@ -43,7 +43,8 @@ def test_minis_pytorch_and_openvino_forms_agree_at_every_step(recipe: PlainMini)
         x0 = x - sigma * v
         for engine in (exact, fast):
             ours = engine.denoise(x, np.array([sigma], np.float32), engine.condition(["a cat in space"], [1.0]))
-            assert (ours * x0).sum() / (np.linalg.norm(ours) * np.linalg.norm(x0)) >= 0.999
+            # int8 in a part of the products moves the estimate by 2 to 5 %
+            assert (ours * x0).sum() / (np.linalg.norm(ours) * np.linalg.norm(x0)) >= 0.998
         x = x0 + below / sigma * (x - x0)
 
 
