@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop
 
-from flashpaint.bench.judge import Judge
+from flashpaint.bench.judge import Judge, both_languages
 from flashpaint.bench.plain import met
 from flashpaint.bench.recipe import PlainMini
 from flashpaint.models.folder import ModelFolder
@@ -136,7 +136,7 @@ class Bench:
         self.trials, self.costs = self.judge.trials[:trials], flops(self.recipe.denoiser)
         self.batches = [range(k, min(k + batch, trials)) for k in range(0, trials, batch)]
         self.half = self.batches[: (len(self.batches) + 1) // 2]
-        prompts = [trial.zh if k % 2 else trial.en for k, trial in enumerate(self.trials)]
+        prompts = both_languages(self.trials)
         told = MiniTeller(folder).tell(prompts, [Sight(self.recipe.read(prompt)[2][0].numpy()) for prompt in prompts])
         read = [self.recipe.read(said.description or prompt) for said, prompt in zip(told, prompts, strict=True)]
         self.condition = [torch.cat(parts) for parts in zip(*read, strict=True)]

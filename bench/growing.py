@@ -21,7 +21,7 @@ from PIL import Image
 from rich.progress import track
 
 from flashpaint import PaintRequest, Studio
-from flashpaint.bench.judge import Judge
+from flashpaint.bench.judge import Judge, both_languages
 from flashpaint.models.folder import ModelFolder
 
 SHOWN = 4  # prompts in the plot
@@ -68,7 +68,7 @@ def main() -> None:
     args = parser.parse_args()
     studio, trials = Studio.open(), Judge(ModelFolder.open("mini")).trials
     trials = trials[:: max(1, len(trials) // args.prompts)][: args.prompts]
-    prompts = [trial.zh if k % 2 else trial.en for k, trial in enumerate(trials)]
+    prompts = both_languages(trials)
     held, fresh = list[tuple[float, float]](), list[tuple[float, float]]()
     seconds, rows, whole = list[float](), list[list[Image.Image]](), list[Image.Image]()
     for k, prompt in enumerate(track(prompts, "typing")):

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flashpaint import PaintRequest, Studio
-from flashpaint.bench.judge import Judge, Trial
+from flashpaint.bench.judge import Judge, Trial, both_languages
 from flashpaint.bench.report import machine, write_figures
 from flashpaint.models.folder import ModelFolder
 from flashpaint.models.graphs import Graph
@@ -86,7 +86,7 @@ def painted(graphs: Sequence[Graph] | None, trials: Sequence[Trial], compose: bo
     if graphs:
         assert isinstance(studio.painter, LoopPainter)
         studio.painter.denoiser._denoiser, studio.painter.denoiser._decoder = graphs  # type: ignore[attr-defined]
-    prompts = [trial.zh if k % 2 else trial.en for k, trial in enumerate(trials)]
+    prompts = both_languages(trials)
     requests = [PaintRequest(text, seed=k, compose=compose) for k, text in enumerate(prompts)]
     return [painting.picture for painting in studio.paint_many(requests)]
 
@@ -106,7 +106,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="calls of each graph")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
-    folder, judge, figures = ModelFolder.open("mini"), Judge(ModelFolder.open("mini")), dict[str, object]()
+    folder, figures = ModelFolder.open("mini"), dict[str, object]()
+    judge = Judge(folder)
     table = Table("", "rows", "int8 ms", *(f"{name} ms" for name in FLOATS), title=f"{COMMAND}: {machine()}")
     floats: dict[str, list[Graph]] = {name: [] for name in FLOATS}
     with tempfile.TemporaryDirectory() as scratch:

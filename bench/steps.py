@@ -19,7 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from flashpaint import PaintRequest, Studio
-from flashpaint.bench.judge import Judge, Trial
+from flashpaint.bench.judge import Judge, Trial, both_languages
 from flashpaint.bench.recipe import ManySteps
 from flashpaint.bench.report import write_figures
 from flashpaint.models.folder import ModelFolder
@@ -42,7 +42,7 @@ class Setting:
 
 def measured(setting: Setting, steps: int, judge: Judge, trials: Sequence[Trial]) -> tuple[float, float]:
     """The share met and the mean score; English and Chinese by turns."""
-    prompts = [trial.zh if k % 2 else trial.en for k, trial in enumerate(trials)]
+    prompts = both_languages(trials)
     requests = [
         PaintRequest(text, seed=k, steps=steps, guidance_scale=setting.guidance, compose=setting.compose)
         for k, text in enumerate(prompts)

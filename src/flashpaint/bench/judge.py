@@ -96,6 +96,11 @@ class Trial:
         return all_present(verdict, self.things) and verdict.place == self.place
 
 
+def both_languages(trials: Sequence[Trial]) -> list[str]:
+    """A prompt for each, English and Chinese by turns."""
+    return [trial.zh if k % 2 else trial.en for k, trial in enumerate(trials)]
+
+
 @dataclass(frozen=True)
 class Family:
     """A scene, other ways to say it in both languages, and scenes that differ from it in one thing."""

@@ -68,6 +68,7 @@ class ManySteps(MiniDenoiser):
 
     def __init__(self, folder: ModelFolder, network: Denoiser | None = None, precision: str | None = None) -> None:
         super().__init__(folder, precision=precision)
+        self.int8 = False  # its network is traced as it was trained
         if network is None:
             network = Denoiser()
             network.load_state_dict(weights("denoiser"))
@@ -83,10 +84,6 @@ class ManySteps(MiniDenoiser):
             guidance_scale=unet.GUIDANCE_SCALE,
             guidance_interval=unet.GUIDANCE_INTERVAL,
         )
-
-    @property
-    def engine(self) -> str:
-        return super().engine.replace("int8 and ", "")  # its network is traced as it was trained
 
     def denoise(self, latents: Array, sigmas: Array, conditioning: Conditioning) -> Array:
         arrays = conditioning.arrays

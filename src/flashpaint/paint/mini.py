@@ -29,13 +29,14 @@ class MiniDenoiser:
         self._text = open_text_tower(folder, threads)
         self._denoiser = denoiser_graph(folder, threads, precision)
         self._decoder = decoder_graph(folder, threads, precision)
+        self.int8 = folder.manifest.denoiser.int8
         self.spec = spec_of(folder)
         self._preview = open_preview(folder)
 
     @property
     def engine(self) -> str:
         precision = self._denoiser.precision if self._precision else fastest_precision()
-        return f"openvino {'int8 and ' if self._folder.manifest.denoiser.int8 else ''}{precision} cpu"
+        return f"openvino {'int8 and ' if self.int8 else ''}{precision} cpu"
 
     def condition(
         self, descriptions: Sequence[str], guidance_scales: Sequence[float], loras: Loras = ()
