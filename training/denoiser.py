@@ -179,7 +179,7 @@ def main() -> None:
 def weight_of(scene: Scene) -> float:
     """How often a scene is trained on: single things and the default style most, as prompts ask for them most, and
     several things are painted apart."""
-    return (1.0 if scene.style == 0 else 0.4) * (1.0 if len(scene.items) <= 1 else 0.2)
+    return (1.0 if scene.style == 0 else 0.6) * (1.0 if len(scene.items) <= 1 else 0.2)
 
 
 def flow_loss(

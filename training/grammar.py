@@ -45,8 +45,8 @@ def describe(scene: Scene) -> str:
     subject = ""
     if scene.items:
         first = english_noun(scene.items[0], len(scene.items) if scene.relation is None else 1)
-        joint = {"left": " to the left of ", "above": " above ", "and": " and "}
-        subject = first + (joint[scene.relation] + english_noun(scene.items[1]) if scene.relation else "")
+        joint = " to the left of " if scene.relation == "left" else f" {scene.relation} "
+        subject = first + (joint + english_noun(scene.items[1]) if scene.relation else "")
     parts = [subject]
     if scene.place is not None:
         place = PLACES[scene.place]
@@ -97,10 +97,18 @@ LINKS_EN = {
     "above": [
         ("{a} above {b}", 0),
         ("{a} over {b}", 0),
-        ("{a} on top of {b}", 0),
         ("{a} below {b}", 1),
         ("{a} under {b}", 1),
     ],
+    "on": [
+        ("{a} on {b}", 0),
+        ("{a} on top of {b}", 0),
+        ("{a} sitting on {b}", 0),
+        ("{a} standing on {b}", 0),
+        ("{b} with {a} on it", 0),
+    ],
+    "inside": [("{a} inside {b}", 0), ("{a} inside of {b}", 0), ("{a} in {b}", 0), ("{b} with {a} in it", 0)],
+    "holding": [("{a} holding {b}", 0), ("{a} carrying {b}", 0), ("{b} held by {a}", 0)],
     "and": [
         ("{a} and {b}", 0),
         ("{a} with {b}", 0),
@@ -118,7 +126,10 @@ LINKS_ZH = {
         ("{a}在{b}右边", 1),
         ("{a}在{b}的右侧", 1),
     ],
-    "above": [("{a}在{b}上面", 0), ("{b}上方的{a}", 0), ("{a}在{b}下面", 1), ("{a}在{b}下方", 1)],
+    "above": [("{a}在{b}上方", 0), ("{b}上方的{a}", 0), ("{a}在{b}下面", 1), ("{a}在{b}下方", 1)],
+    "on": [("{a}在{b}上面", 0), ("{a}站在{b}上", 0), ("{a}坐在{b}上面", 0), ("{b}上的{a}", 0)],
+    "inside": [("{a}在{b}里面", 0), ("{b}里的{a}", 0), ("{b}里面有{a}", 0), ("{a}在{b}里", 0)],
+    "holding": [("{a}拿着{b}", 0), ("{a}手里拿着{b}", 0), ("{a}抱着{b}", 0), ("拿着{b}的{a}", 0)],
     "and": [("{a}和{b}", 0), ("{a}和{b}", 1), ("{a}与{b}", 0), ("{a}旁边有{b}", 1), ("{a}跟{b}", 0)],
 }
 

@@ -23,7 +23,7 @@ from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHE
 GRID = 8
 NOTHING = len(THINGS)
 WHOLE = {"place": len(PLACES) + 1, "time": len(TIMES), "ground": len(COLOURS) + 1, "style": len(STYLES)}
-WHOLE |= {"weather": len(WEATHERS)} if len(WEATHERS) > 1 else {}
+WHOLE["weather"] = len(WEATHERS)
 
 
 class Block(nn.Module):
@@ -90,7 +90,7 @@ def truth(scenes: list[Scene]) -> dict[str, Tensor]:
     things = torch.full((n, GRID, GRID), NOTHING)
     tints = torch.full((n, GRID, GRID), -100)
     for k, scene in enumerate(scenes):
-        for item in scene.items:
+        for item in sorted(scene.items, key=lambda item: -item.size):  # as they are painted
             reach = max(0.8 / GRID, 0.28 * item.size)
             for row in range(GRID):
                 for column in range(GRID):

@@ -13,15 +13,30 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that takes singular v
 
 @torch.no_grad()
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Near the nearest orthogonal matrix of the same shape, by Newton and Schulz's iteration.
-
-    X becomes (a + b G + c G^2) X with G = X X^T, several times over: as all these factors are polynomials of the first
-    G, they are multiplied among themselves, small as they are, and X is multiplied once. In float32: torch.optim.Muon,
-    which multiplies X each time and in bfloat16, takes three times as long on a processor without AMX.
-    """
+    """Near the nearest orthogonal matrix of the same shape, by Newton and Schulz's iteration, whichever way this
+    processor takes fastest: on two cores with AMX, bfloat16 makes a step of the denoiser's optimiser four times as
+    fast."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / x.norm().clamp(min=1e-7)
+    found = iterated(x, steps) if torch.cpu._is_amx_tile_supported() else iterated_among_grams(x, steps)
+    return found.T if tall else found
+
+
+def iterated(x: Tensor, steps: int) -> Tensor:
+    """X becomes (a + b G + c G^2) X with G = X X^T, several times over, in bfloat16 (Jordan et al. 2024)."""
+    a, b, c = COEFFICIENTS
+    x = x.bfloat16()
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.float()
+
+
+def iterated_among_grams(x: Tensor, steps: int) -> Tensor:
+    """The same in float32: as all factors are polynomials of the first G, they are multiplied among themselves, small
+    as they are, and X is multiplied once. Without AMX, a third of the time of bfloat16; in bfloat16, errors would grow
+    from G to G."""
     a, b, c = COEFFICIENTS
     gram, product = x @ x.T, None
     for left in reversed(range(steps)):
@@ -31,8 +46,7 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
         if left:
             gram = factor @ gram @ factor
     assert product is not None
-    found = product @ x
-    return found.T if tall else found
+    return product @ x
 
 
 class Optimiser:

@@ -22,10 +22,9 @@ from flashpaint.networks.weights import filled, weights_of
 from training.clip import open_tokenizer
 from training.export import MINI
 from training.judge import Judge
-from training.kept import KEPT, MINUTES, WEIGHTS, WIDE_WEIGHTS
+from training.kept import KEPT, WEIGHTS
 from training.run import Stage
 from training.teller import CODEBOOK
-from training.world import WIDE
 
 
 def grown(kept: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -51,9 +50,7 @@ def main() -> None:
     for name in ("clip", "teller"):
         stage.of(name).mkdir(parents=True, exist_ok=True)
     shutil.copy(MINI / "tokenizer.json", stage.of("clip") / "tokenizer.json")
-    book = (WIDE_WEIGHTS if WIDE else MINI) / CODEBOOK
-    if book.exists():
-        save_file(opened(book), stage.of("teller") / CODEBOOK)
+    save_file(opened(MINI / CODEBOOK), stage.of("teller") / CODEBOOK)
     coded = {**weights_of(MINI / "encoder.onnx", "model."), **weights_of(MINI / "decoder.onnx", "model.")}
     towers = {f"text.{k}": v for k, v in weights_of(MINI / "clip_text.onnx").items()}
     towers |= {f"picture.{k}": v for k, v in weights_of(MINI / "clip_picture.onnx").items()}
@@ -61,19 +58,13 @@ def main() -> None:
         "autoencoder": {"model": filled(Autoencoder(), coded)},
         "clip": {"model": filled(Clip(open_tokenizer(stage).get_vocab_size()), towers)},
     }
-    if not WIDE:  # else distilled anew, from its own teacher
-        student = filled(Denoiser(), weights_of(MINI / "denoiser.onnx", "model."))
-        states["distill"] = {"model": student, "average": student}
+    student = filled(Denoiser(), weights_of(MINI / "denoiser.onnx", "model."))
+    states["distill"] = {"model": student, "average": student}
     for name in KEPT:
         weights = opened(WEIGHTS / f"{name}.safetensors")
         if name == "judge":
             weights = grown(weights, Judge().state_dict())
         states[name] = {"model": weights, "average": weights}
-    if WIDE and WIDE_WEIGHTS.exists():
-        minutes |= json.loads((WIDE_WEIGHTS / MINUTES).read_text())
-        for path in set(WIDE_WEIGHTS.glob("*.safetensors")) - {book}:
-            weights = opened(path)
-            states[path.stem] = {"model": weights, "average": weights}
     for name, state in states.items():
         target = stage.of(name) / "checkpoint.pt"
         if target.exists():

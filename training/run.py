@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from training.world import WIDE
-
 if TYPE_CHECKING:
     import torch
 
-RUNS = Path(__file__).parent / "runs" / ("wide" if WIDE else "")
+RUNS = Path(__file__).parent / "runs"
 
 
 @dataclass

@@ -35,6 +35,7 @@ from training.world import (
 
 PAINTERS = places.PAINTERS | outdoors.PAINTERS | interiors.PAINTERS
 VARIANTS = {"day": 48, "sunset": 20, "night": 24}
+LIFTED = {"above": (0, 1), "on": (0,), "inside": (0,), "holding": (1,)}  # those of two things that no ground bears
 UNSEEN_SET = "emojione"  # this artist's drawings of every tenth thing are seen by no training stage
 
 
@@ -60,7 +61,7 @@ class Painter:
     def paint(self, scene: Scene, rng: random.Random) -> Image.Image:
         """(side, side) RGB picture of the scene."""
         picture = self.background(scene, rng)
-        for item in scene.items:
+        for item in sorted(scene.items, key=lambda item: -item.size):  # what is in or before another is the smaller
             self.place(picture, item, self.sprite(scene.style, item, rng), shadow=self.stands(scene, item))
         if weather := WEATHERS[scene.weather].key:
             picture = OVERLAYS[weather](picture, rng)
@@ -88,7 +89,7 @@ class Painter:
             scene.place is not None
             and PLACES[scene.place].ground == "stand"
             and not THINGS[item.thing].float
-            and scene.relation != "above"
+            and not any(item is scene.items[k] for k in LIFTED.get(scene.relation, ()))
         )
 
     def sprite(self, style: int, item: Item, rng: random.Random) -> Image.Image:

@@ -51,7 +51,8 @@ def own() -> list[str]:
     said = [text for scene in scenes for text in (describe(scene), prompts(scene, rng, "en"))]
     carried = [text.replace("{}", " ") for text in CARRIERS_EN]
     patterns = [pattern.replace(r"\b", " ") for pattern in (*LINKS.values(), NO_LINK, HUES)]
-    return sorted(words_of([*named, *several, *places, *others, *said, *carried, *patterns, *DRAWN_EN, *NUMBERS]))
+    styles = [style.replace("?", "") for style in DRAWN_EN]
+    return sorted(words_of([*named, *several, *places, *others, *said, *carried, *patterns, *styles, *NUMBERS]))
 
 
 def lists(scowl: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ from flashpaint.tell.teller import Sight, Teller
 def sights(concepts: Concepts, teller: Teller, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Sight]:
     """z (n, dim). The concepts are seen only for a teller that reads them."""
     if not teller.concepts:
-        return [Sight(row) for row in z]
+        return [Sight(row, see=concepts.seer.see_text) for row in z]
     near = concepts.near(z, teller.concepts)
     return [
         Sight(row, concepts=words, nearness=concepts.nearness(prompt, row))

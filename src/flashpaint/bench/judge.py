@@ -80,7 +80,7 @@ class Trial:
     def score(self, verdict: Verdict) -> float:
         """How likely the judge holds what was asked for, 0 to 1: the mean over things, relation and the whole."""
         found = [float(verdict.things[thing]) for thing in self.things]
-        if self.relation in ("left", "above"):
+        if self.relation not in (None, "and"):
             found.append(float(relation_holds(verdict, self.things, self.relation)))
         for name in WHOLE:
             if (asked := getattr(self, name)) is not None and name in verdict.whole:
@@ -116,11 +116,20 @@ def all_present(verdict: Verdict, things: Sequence[int]) -> bool:
 
 
 def relation_holds(verdict: Verdict, things: Sequence[int], relation: str) -> bool:
-    """Both present, and the first left of or above the second by an eighth of the side at least."""
+    """Both present, and their centres as the relation has it, in eighths of the side: the first left of, above or on
+    the second by one at least; inside it or holding it, no more than three away."""
     if not all_present(verdict, things):
         return False
-    gap = verdict.where[things[1]] - verdict.where[things[0]]
-    return relation == "and" or bool(gap[0 if relation == "left" else 1] > 1 / 8)
+    x, y = 8 * (verdict.where[things[1]] - verdict.where[things[0]])
+    match relation:
+        case "left":
+            return bool(x > 1)
+        case "above" | "on":
+            return bool(y > 1)
+        case "inside" | "holding":
+            return bool(max(abs(x), abs(y)) <= 3)
+        case _:
+            return True
 
 
 def verdicts_of(said: Mapping[str, NDArray[Any]]) -> list[Verdict]:

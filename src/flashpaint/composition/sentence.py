@@ -14,30 +14,36 @@ IN: tuple[str, ...] = (
 )
 ON: tuple[str, ...] = ("beach", "road", "street", "bridge", "stage", "island", "grass", "farm", "moon")
 BY: tuple[str, ...] = ("lake", "river")
+SOMEWHERE_ELSE = ("sea", "ocean", "outer space", "woods", "highway", "volcano", "room", "small village", "farm field")
+SOMEWHERE_ELSE += ("snowy field", "lakeside", "rainforest", "surface of the moon", "lunar surface", "sandy beach")
+SOMEWHERE_ELSE += ("green field", "sand dunes", "snow mountain", "cookhouse", "deep sea", "home")
 STYLES: tuple[str, ...] = ("", ", watercolour", ", oil painting", ", pencil sketch", ", pixel art", ", photograph")
 STYLES += (", cartoon", ", neon", ", blueprint")
 NUMBERS = {"a": 1, "an": 1, "one": 1, "the": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "一": 1, "两": 2}
 NUMBERS |= {"二": 2, "三": 3, "四": 4, "五": 5, "六": 6}
 COLOURS = "red|orange|yellow|green|blue|purple|pink|white|black|gray|grey|brown"
 TIMES = r"\b(?:at|by) (night|sunset|dusk|dawn|sunrise|noon)\b|(夜晚|晚上|夜里|日落时?|黄昏)的?"
-DRAWN_EN: tuple[str, ...] = (
-    "flat vector",
-    "flat illustration",
-    "flat",
-    "rendered in 3d",
-    "3d render",
-    "3d",
-    "emoji sticker",
-    "sticker",
-)
-DRAWN_EN += tuple(style.strip(", ") for style in STYLES if style)
-DRAWN_ZH = "卡通|3d渲染|三维渲染|立体|扁平矢量|扁平插画|扁平|贴纸|水彩画?|油画|像素画?|(?:铅笔)?素描|霓虹灯?|蓝图"
+# what a style is called, by the name that the painter knows; with "" those that are their own names
+DRAWN: dict[str, tuple[str, str]] = {
+    "flat": ("flat vector|flat illustration|flat", "扁平(?:矢量|插画)?"),
+    "3d render": ("3d render|rendered in 3d|3d", "(?:3d|三维)渲染|立体"),
+    "sticker": ("emoji sticker|sticker", "贴纸"),
+    "cartoon": ("cartoon", "卡通"),
+    "pixel art": ("8-bit pixel art|pixel art|pixelated", "像素(?:画|艺术)?"),
+    "pencil sketch": ("pencil sketch|pencil drawing|sketch", "铅笔素描|素描|铅笔画"),
+    "watercolour": ("watercolou?r painting|watercolou?r", "水彩画?"),
+    "neon": ("neon lights|neon glow|neon", "霓虹灯?"),
+    "blueprint": ("technical blueprint|blueprint drawing|blueprint", "(?:设计)?蓝图"),
+    "oil painting": ("oil painting", "油画"),
+    "photograph": ("photograph", "摄影"),
+}
+DRAWN_EN = tuple(words for en, _ in DRAWN.values() for words in en.split("|"))
 WEATHERS = {
     "rain": r"\bin (?:the |heavy )?rain\b|\bon a rainy day\b|(?:下雨天|雨天|雨中|雨里)的?",
     "snowfall": r"\bin (?:the )?falling snow\b|\bwhile it snows\b|\bin a snowstorm\b|(?:[下大]雪天|飘雪时|大雪中)的?",
     "fog": r"\bin (?:the |thick )?(?:fog|mist)\b|\bon a foggy day\b|(?:大雾天|雾天|雾中|雾里)的?",
 }
-DRAWN = rf"\b(?:{'|'.join(DRAWN_EN)})(?: style)?\b|(?:{DRAWN_ZH})(?:风格)?的?"
+IN_STYLE = "|".join(rf"\b(?:{en})(?: style)?\b|(?:{zh})(?:风格)?的?" for en, zh in DRAWN.values())
 HUE = f"({COLOURS}|violet)"
 PRAISE = "cute|beautiful|little|nice|lovely|pretty|big|small|large|tiny|huge|shiny"  # and sizes: before a colour
 SHADES = "(?:light|dark|deep|pale|bright|vivid)[ -]"
@@ -49,17 +55,12 @@ GROUND_ZH = rf"背景是{HUE_ZH}|在?{HUE_ZH}的?背景上?"
 # as the painter calls them
 CALLED = {"红色": "red", "橙色": "orange", "黄色": "yellow", "绿色": "green", "蓝色": "blue", "紫色": "purple"}
 CALLED |= {"粉色": "pink", "粉红色": "pink", "白色": "white", "黑色": "black", "灰色": "gray", "棕色": "brown"}
-CALLED |= {"violet": "purple", "grey": "gray", "卡通": "cartoon", "贴纸": "sticker", "水彩": "watercolour"}
+CALLED |= {"violet": "purple", "grey": "gray"}
 CALLED |= dict.fromkeys(("橘色", "橘黄色", "橘红色"), "orange")
 CALLED |= dict.fromkeys(("夜晚", "晚上", "夜里"), "night") | dict.fromkeys(("日落", "日落时", "黄昏"), "sunset")
-CALLED |= {"油画": "oil painting", "3d渲染": "3d render", "三维渲染": "3d render", "立体": "3d render"}
-CALLED |= {"像素": "pixel art", "像素画": "pixel art", "素描": "pencil sketch", "铅笔素描": "pencil sketch"}
-CALLED |= {"水彩画": "watercolour", "霓虹": "neon", "霓虹灯": "neon", "蓝图": "blueprint"}
-CALLED |= {"rendered in 3d": "3d render", "3d": "3d render", "emoji sticker": "sticker"}
-CALLED |= dict.fromkeys(("扁平", "扁平矢量", "扁平插画", "flat vector", "flat illustration"), "flat")
 AROUND_EN = "(?:please |(?:draw|give|make|paint|show) me |draw |paint |generate |create |can you |there is |i want "
 AROUND_EN += "|i'd like |i'd love to see |(?:an? )?(?:illustration|picture|photo|image|drawing) of )+"
-AROUND = f"^{AROUND_EN}|^(?:请|我想看|画|帮我|给我看?|我要|我想要|生成|一张图：|一张|一幅|有)+"
+AROUND = f"^{AROUND_EN}|^(?:请|我想看|画|帮我|给我看?|我要|我想要|生成|一张图：|一张|一幅|有|出现了)+|的(?:图|插画)$"
 LINKS = {  # longest first: what stands between two things, and the relation of the first to the second
     "left_of": r"(?:on |to )?(?:the )?left of",
     "right_of": r"(?:on |to )?(?:the )?right of",
@@ -69,38 +70,59 @@ LINKS = {  # longest first: what stands between two things, and the relation of 
     "below": "below|beneath",
     "under": "under|underneath",
     "behind": "behind",
-    "holding": "holding",
+    "holding": "holding|carrying",
     "on": "on top of|sitting on|standing on|on",
 }
+IT = {"on": "on", "in": "inside"}
 NO_LINK = r"|\b(?:next to|beside|and|with)\b|,"
-SIDES = {"left_of": "左边|左侧", "right_of": "右边|右侧", "above": "上方", "on": "上面", "below": "下方"}
-SIDES |= {"under": "下面", "inside": "里面", "behind": "后面", "in_front_of": "前面"}
-PLACES_EN = sorted({*IN, *ON, *BY, "sea", "ocean", "outer space", "woods", "highway", "volcano"}, key=len, reverse=True)
+SIDES = {"left_of": "左边|左侧", "right_of": "右边|右侧", "above": "上方", "on": "上面|上", "below": "下方"}
+SIDES |= {"under": "下面", "inside": "里面|里", "behind": "后面", "in_front_of": "前面"}
+HOLDS = "(?:手里)?[拿抱举捧]着"
+PLACES_EN = sorted({*IN, *ON, *BY, *SOMEWHERE_ELSE}, key=len, reverse=True)
+ALONE = (
+    f"^({'|'.join(set(PLACES_EN) - {'church', 'factory', 'moon'})}|the moon's surface)$"  # those that are things too
+)
 UNDER = r"\b(under(?: the (?:sea|ocean)|[ -]?water))$"
-AT = "in front of|near|in|on|at|under|by"
+AT = "in front of|near|inside|in|on|at|under|by"
 PLACES = frozenset({*PLACES_EN, "underwater"})
-PLACES_ZH = {"太空": "space", "宇宙": "space", "海底": "underwater", "大海": "sea", "海上": "sea", "海滩": "beach"}
-PLACES_ZH |= {"沙滩": "beach", "雪山": "snowy mountains", "森林": "forest", "树林": "forest", "沙漠": "desert"}
-PLACES_ZH |= {"城市": "city", "草地": "meadow", "草原": "meadow", "天空": "sky", "客厅": "living room", "房间": "room"}
-PLACES_ZH |= {"公路": "road", "马路": "road", "路上": "road", "海边": "beach", "海面": "sea", "沙丘": "desert"}
-PLACES_ZH |= {"海里": "underwater", "水下": "underwater", "都市": "city", "绿地": "meadow", "屋里": "living room"}
-PLACES_ZH |= dict.fromkeys(("云上", "云端"), "sky")
-PLACES_ZH |= {"农场": "farm", "村庄": "village", "花园": "garden", "公园": "park"}
-PLACES_ZH |= {
-    "海底世界": "underwater",
-    "雪地": "snow",
-    "湖边": "lake",
-    "湖畔": "lake",
-    "丛林": "jungle",
-    "月球": "moon",
-    "火山": "volcano",
+PLACES_ZH = {
+    name: place
+    for place, names in {
+        "space": "太空 宇宙",
+        "underwater": "海底世界 海底 海里 水下",
+        "sea": "大海 海上 海面",
+        "beach": "海滩 沙滩 海边",
+        "snowy mountains": "雪山",
+        "forest": "森林 树林",
+        "desert": "沙漠 沙丘",
+        "city": "城市 都市",
+        "meadow": "草地 草原 绿地",
+        "sky": "天空 云上 云端",
+        "living room": "客厅 屋里",
+        "room": "房间",
+        "road": "公路 马路 路上",
+        "farm": "农场 农田",
+        "village": "村庄 乡村 村子",
+        "garden": "花园 院子",
+        "park": "公园",
+        "snow": "雪地 雪原",
+        "lake": "湖边 湖畔 湖水",
+        "jungle": "丛林 热带雨林",
+        "moon": "月球表面 月球 月面",
+        "volcano": "火山",
+        "kitchen": "厨房",
+        "bedroom": "卧室 睡房",
+        "classroom": "教室 课堂",
+        "stage": "舞台 戏台 台上",
+        "cave": "山洞 洞穴 岩洞",
+    }.items()
+    for name in names.split()
 }
-PLACES_ZH |= {"厨房": "kitchen", "卧室": "bedroom", "教室": "classroom", "舞台": "stage", "山洞": "cave"}
 PLACE_ZH = "|".join(sorted(PLACES_ZH, key=len, reverse=True))
 IRREGULAR = {"mice": "mouse", "geese": "goose", "wolves": "wolf", "knives": "knife", "leaves": "leaf", "axes": "axe"}
 IRREGULAR |= {"men": "man", "women": "woman", "people": "person", "children": "child", "feet": "foot", "teeth": "tooth"}
 IRREGULAR |= {f"{word}s": word for word in ("cookie", "zombie", "movie", "pie", "tie")}
-MEASURES = "[只匹头条朵棵根串颗块辆个架艘座台张把栋列顶盏枚头]"
+MEASURES = "[个串件份位列副匹双只台名块堆头封座张扇把支本朵束条杯枚架根桶棵滴片盆盏碗艘节辆道部面顶颗栋]"
 ENDS = " ,，：（）()"
 
 
@@ -122,23 +144,26 @@ def place_alone(text: str) -> tuple[dict[str, str], str] | None:
 def divided(text: str) -> tuple[str, dict[str, str], str]:
     """What is said of things, the background, and the style, "" for none."""
     rest, background = text.strip(" .。").lower(), dict[str, str]()
-    rest, style = taken(f"({DRAWN})", rest)
+    rest, style = taken(f"({IN_STYLE})", rest)
     rest, time = taken(TIMES, rest)
     weather = next((name for name, words in WEATHERS.items() if re.search(words, rest)), "")
     rest, _ = taken(WEATHERS[weather], rest) if weather else (rest, "")
     rest, ground = taken(rf"{GROUND_EN}|{GROUND_ZH}", rest)
-    rest = re.sub(f"{AROUND}|的图$", "", rest.strip(ENDS)).strip(ENDS)
+    rest = re.sub(AROUND, "", rest.strip(ENDS)).strip(ENDS)
     if ground:
         background["colour"] = CALLED.get(ground, ground)
     else:
-        rest, place = taken(rf"{UNDER}|\b(?:{AT}) (?:the |a )?({'|'.join(PLACES_EN)})$", rest)
+        somewhere = rf"(?:{AT}) (?:the |an? |my )?({'|'.join(PLACES_EN)})"
+        rest, place = taken(rf"{UNDER}|\b{somewhere}$|^{somewhere}(?:, ?| (?=an? |the |two |three ))|{ALONE}", rest)
         place = "underwater" if place.startswith("under") else place
-        rest, local = (rest, place) if place else taken(rf"在?({PLACE_ZH})(?:上|里|中|前)?的?，?", rest)
+        rest, local = (rest, place) if place else taken(rf"在?({PLACE_ZH})[上里中前下旁内]?的?，?", rest)
+        rest = re.sub(f"{AROUND}|在的?$", "", rest)
         background |= {"place": PLACES_ZH.get(local, local)} if local else {}
     background |= {"time": CALLED.get(time, time)} if time else {}
     background |= {"weather": weather} if weather else {}
     style = re.sub("(风格)?的?$| style$", "", style)
-    return rest.strip(ENDS), background, CALLED.get(style, style)
+    style = next((name for name, words in DRAWN.items() if style and re.fullmatch("|".join(words), style)), "")
+    return rest.strip(ENDS), background, style
 
 
 def taken(pattern: str, text: str) -> tuple[str, str]:
@@ -146,7 +171,7 @@ def taken(pattern: str, text: str) -> tuple[str, str]:
     found = re.search(pattern, text)
     if not found:
         return text, ""
-    joint = f"{text[: found.start()]} {text[found.end() :]}"
+    joint = re.sub(r"\s+", " ", f"{text[: found.start()]} {text[found.end() :]}")
     return re.sub(r"\s*([，,])[\s，,]*", r"\1 ", joint).strip(ENDS), next(filter(None, found.groups()), "")
 
 
@@ -155,6 +180,8 @@ def english(text: str) -> list[dict[str, Any]]:
         text = f"{sides[1]} left of {sides[2]}"
     elif sides := re.fullmatch(r"on the (left|right),? (.+?),? (?:and )?on the (?:left|right),? (.+)", text):
         text = f"{sides[2]} {sides[1]} of {sides[3]}"
+    text = re.sub(r"(.+?) (?:held|carried) by (.+)", r"\2 holding \1", text)
+    text = re.sub(r"(.+?) with (.+?) (on|in)(?:side)? it\b", lambda it: f"{it[2]} {IT[it[3]]} {it[1]}", text)
     words = "|".join(f"(?P<{name}>\\b(?:{pattern})\\b)" for name, pattern in LINKS.items() if name) + NO_LINK
     things, at, link = list[dict[str, Any]](), 0, ""
     for found in [*re.finditer(words, text), None]:
@@ -199,11 +226,17 @@ def single(noun: str) -> str:
 
 def chinese(text: str) -> list[dict[str, Any]]:
     things: list[dict[str, Any]] = []
+    text = re.sub(f"^{HOLDS}(.+)的(.+)$", r"\2拿着\1", text)
+    if held := re.fullmatch(f"(.+?){HOLDS}(.+)", text):
+        add_chinese(things, held[1], "")
+        add_chinese(things, held[2], "")
+        things[0]["holding"] = [things[-1].get("id") or things[-1]["name"]]
+        return things
     for relation, words in SIDES.items():
         both = SIDES["right_of"] if relation == "left_of" else SIDES["left_of"]
         forms = (
             (rf"(?:{words})(?:是|有)?(.+?)[，, ]+(?:{both})(?:是|有)?(.+)", (1, 2)) if "边" in words else None,
-            (rf"(.+?)在(.+?)的?(?:{words})", (1, 2)),
+            (rf"(.+?)[站坐趴]?在(.+?)的?(?:{words})", (1, 2)),
             (rf"(.+?)的?(?:{words})(?:的|是|有)(.+)", (2, 1)),
         )
         for pattern, (one, other) in filter(None, forms):
@@ -215,7 +248,7 @@ def chinese(text: str) -> list[dict[str, Any]]:
                 name = things[1].get("id") or things[1]["name"]
                 things[0][relation] = [name]
                 return things
-    for noun in re.split("[，,、和与跟 ]+", text):
+    for noun in re.split("[，,、和与跟 ]+|旁边有", text):
         if noun:
             add_chinese(things, noun, "")
     return things
@@ -226,10 +259,12 @@ def add_chinese(things: list[dict[str, Any]], noun: str, link: str) -> None:
     after = re.fullmatch(rf"(.+?)[是为]{HUE_ZH}的?", noun)
     noun = after[1] if after else noun
     hued = f"(?:{HUE_ZH}的?|(粉红|{HUES_ZH})的)"
-    found = re.fullmatch(rf"([一两二三四五六]?){MEASURES}?(?:((?:.{{1,4}}的)?){hued})?(.+)", noun)
+    counted = f"(?:([一两二三四五六]){MEASURES}|([一两])(?=.))?"  # 三明治 is no three of anything, 头骨 no head
+    found = re.fullmatch(rf"{counted}(?:((?:.{{1,4}}的)?){hued})?(.+)", noun)
     if found:
-        colour = found[3] or (f"{found[4]}色" if found[4] else after and after[2])
-        thing = {"name": (found[2] or "") + found[5], "count": NUMBERS.get(found[1], 1), "colour": colour}
+        number, short, before, hue, hue_alone, name = found.groups()
+        colour = hue or (f"{hue_alone}色" if hue_alone else after and after[2])
+        thing = {"name": (before or "") + name, "count": NUMBERS.get(number or short, 1), "colour": colour}
         if thing["name"] in [other["name"] for other in things]:
             thing["id"] = f"{thing['name']} {len(things) + 1}"
         things.append({key: value for key, value in thing.items() if value and (key, value) != ("count", 1)})

@@ -16,13 +16,14 @@ class Sight:
 
     z: (dim,) float32, the prompt's features; neighbours: descriptions of the nearest pictures; concepts: the words that
     clip finds nearest to the prompt, nearest first; nearness: of any text to z, as the share of everyday words that lie
-    farther from it, None where clip cannot say.
+    farther from it, None where clip cannot say; see: texts as z is of the prompt, (n, dim).
     """
 
     z: NDArray[np.float32]
     neighbours: tuple[str, ...] = ()
     concepts: tuple[str, ...] = ()
     nearness: Callable[[str], float] | None = None
+    see: Callable[[Sequence[str]], NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True)
