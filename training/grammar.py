@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Callable
 
+from flashpaint.composition.sentence import plural
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS, Item, Scene
 
 NUMBERS_EN, NUMBERS_ZH = {2: "two", 3: "three"}, {2: "两", 3: "三"}
@@ -28,16 +29,6 @@ def english_noun(item: Item, count: int = 1, name: str | None = None, article: b
         if thing.unique
         else f"{'an' if noun[0] in 'aeiou' and not noun.startswith('uni') else 'a'} {noun}"
     )
-
-
-def plural(noun: str) -> str:
-    if noun in ("sheep", "fish") or noun.endswith((" sheep", " fish")):
-        return noun
-    if noun.endswith(("s", "x", "ch", "sh")):
-        return noun + "es"
-    if noun.endswith("y") and noun[-2] not in "aeiou":
-        return noun[:-1] + "ies"
-    return noun + "s"
 
 
 def describe(scene: Scene) -> str:

@@ -154,7 +154,7 @@ def batch(
     number: int,
     rng: random.Random,
     small: bool,
-    source_of: Callable[[list[str]], list[list[int]]],
+    read_of: Callable[[list[str]], list[list[int]]],
     tokenizer: Tokenizer,
 ) -> tuple[Tensor, Tensor]:
     """Sources (n, READ) and labels (n, TOLD) of scenes drawn by lot; a small run's are as long as they come.

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flashpaint.composition.sentence import COLOURS as HUES
-from flashpaint.composition.sentence import DRAWN_EN, LINKS, NO_LINK, NUMBERS
+from flashpaint.composition.sentence import DRAWN_EN, LINKS, NO_LINK, NUMBERS, plural
 from flashpaint.models.spelling import ENGLISH
 from flashpaint.see.concepts import LIST
-from training.grammar import CARRIERS_EN, describe, plural, prompts
+from training.grammar import CARRIERS_EN, describe, prompts
 from training.sprites import LABELS, Package
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, sample
 

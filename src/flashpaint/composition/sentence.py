@@ -119,7 +119,8 @@ PLACES_ZH = {
     for name in names.split()
 }
 PLACE_ZH = "|".join(sorted(PLACES_ZH, key=len, reverse=True))
-IRREGULAR = {"mice": "mouse", "geese": "goose", "wolves": "wolf", "knives": "knife", "leaves": "leaf", "axes": "axe"}
+IRREGULAR = {"mice": "mouse", "geese": "goose", "wolves": "wolf", "knives": "knife", "leaves": "leaf", "loaves": "loaf"}
+IRREGULAR |= {"axes": "axe"}
 IRREGULAR |= {"men": "man", "women": "woman", "people": "person", "children": "child", "feet": "foot", "teeth": "tooth"}
 IRREGULAR |= {f"{word}s": word for word in ("cookie", "zombie", "movie", "pie", "tie")}
 MEASURES = "[个串件份位列副匹双只台名块堆头封座张扇把支本朵束条杯枚架根桶棵滴片盆盏碗艘节辆道部面顶颗栋]"
@@ -215,6 +216,9 @@ def add(things: list[dict[str, Any]], noun: str, link: str) -> None:
 
 def single(noun: str) -> str:
     """The singular of an English plural; of several words, the last is one."""
+    head, of, rest = noun.partition(" of ")
+    if of:
+        return f"{single(head)} of {rest}"
     *before, last = noun.split(" ")
     if last in IRREGULAR:
         return " ".join([*before, IRREGULAR[last]])
@@ -222,6 +226,23 @@ def single(noun: str) -> str:
         if noun.endswith(ending) and not noun.endswith("ouses"):
             return noun.removesuffix(ending) + instead
     return noun.removesuffix("s")
+
+
+def plural(noun: str) -> str:
+    """The English plural of a singular without its article; of "a glass of milk", the glass is one of several."""
+    head, of, rest = noun.partition(" of ")
+    *before, last = head.split(" ")
+    if last in ("sheep", "fish", "deer"):
+        many = last
+    elif last in IRREGULAR.values():
+        many = next(several for several, one in IRREGULAR.items() if one == last)
+    elif last.endswith(("s", "x", "ch", "sh")):
+        many = f"{last}es"
+    elif last.endswith("y") and last[-2:-1] not in "aeiou":
+        many = f"{last[:-1]}ies"
+    else:
+        many = f"{last}s"
+    return " ".join([*before, many]) + of + rest
 
 
 def chinese(text: str) -> list[dict[str, Any]]:

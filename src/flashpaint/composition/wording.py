@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import permutations
 
 from flashpaint.composition.scene import Background, Scene, Thing
-from flashpaint.composition.sentence import BY, IN, ON
+from flashpaint.composition.sentence import BY, IN, ON, plural
 
 LINKS = {"left_of": "to the left of", "right_of": "to the right of", "in_front_of": "in front of"}
 NUMBERS = ("", "one", "two", "three", "four", "five", "six")
@@ -88,8 +88,7 @@ def counted(noun: str, count: int) -> str:
     if count == 1:
         return noun
     name = noun.partition(" ")[2] or noun
-    plural = f"{name}es" if name.endswith(("s", "x", "ch", "sh")) else f"{name}s"
-    return f"{NUMBERS[count] if count < len(NUMBERS) else count} {plural}"
+    return f"{NUMBERS[count] if count < len(NUMBERS) else count} {plural(name)}"
 
 
 def ground_words(background: Background, style: str | None) -> str:
