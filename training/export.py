@@ -40,7 +40,7 @@ from training.run import Stage, load
 from training.teller import CODEBOOK, END, open_codebook, open_teller
 from training.trials import families, shipped
 from training.words import own
-from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
 # chosen on the held-out prompts by training.evaluate --sweep
@@ -216,6 +216,7 @@ def write_judge(stage: Stage, folder: Path) -> None:
 def write_facts(stage: Stage, folder: Path) -> None:
     """The names of the judge's classes, and the scenes that benchmarks and calibration ask for."""
     classes = {"things": THINGS, "tints": TINTS, "place": PLACES, "time": TIMES, "ground": COLOURS, "style": STYLES}
+    classes["weather"] = WEATHERS
     names = {name: [word.en[0] for word in words] for name, words in classes.items()}
     facts = {**names, "trials": shipped(4 if stage.small else 60)}
     numbers = {"calibrate": 40, "trace": 80}  # of each kind
@@ -247,7 +248,7 @@ def write_manifest(stage: Stage, folder: Path, trained: bool) -> None:
     manifest = {
         "format": 1,
         "name": "mini",
-        "version": "0.4",
+        "version": "0.5",
         "licence": "Apache-2.0; drawings that it learned from: NOTICE",
         "training": {
             "commit": commit() if trained else before["training"]["commit"],

@@ -10,8 +10,12 @@ from torch.optim._muon import _zeropower_via_newtonschulz
 from training.optimiser import COEFFICIENTS, Optimiser, orthogonal
 
 
+@pytest.mark.parametrize("amx", [True, False])
 @pytest.mark.parametrize("shape", [(24, 24), (16, 144), (90, 20)])
-def test_a_matrix_made_orthogonal_is_the_one_that_torch_makes(shape: tuple[int, int]) -> None:
+def test_a_matrix_made_orthogonal_is_the_one_that_torch_makes(
+    shape: tuple[int, int], amx: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     given = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     torch_s = _zeropower_via_newtonschulz(given, COEFFICIENTS, 5, 1e-7).float()
     found = orthogonal(given)
