@@ -34,6 +34,15 @@ def test_a_verdict_says_which_things_are_there_and_where() -> None:
     assert relation_holds(verdict, (3, 1), "left")
     assert not relation_holds(verdict, (1, 3), "left")
     assert not relation_holds(verdict, (3, 1), "above")
+    assert not relation_holds(verdict, (3, 1), "inside")
+
+
+def test_what_touches_is_near_and_what_is_on_another_is_higher() -> None:
+    verdict = verdicts_of(logits_of((3, 2, 4), (1, 4, 4)))[0]
+    assert all(relation_holds(verdict, (3, 1), relation) for relation in ("on", "above", "inside", "holding", "and"))
+    assert not relation_holds(verdict, (1, 3), "on")
+    assert relation_holds(verdict, (1, 3), "holding")
+    assert not relation_holds(verdict, (3, 1), "left")
 
 
 def test_a_trial_is_met_by_what_it_asks_for_and_by_nothing_else() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flashpaint.composition.scene import scene_of
-from flashpaint.composition.sentence import parsed, place_alone
+from flashpaint.composition.sentence import parsed, place_alone, plural, single
 from flashpaint.composition.wording import ground_words, where
 
 
@@ -95,3 +95,67 @@ def test_styles_are_called_as_the_painter_calls_them(text: str, style: str) -> N
 )
 def test_a_place_alone_is_told_from_a_thing_in_a_place(text: str, found: object) -> None:
     assert place_alone(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("a monkey on top of an elephant", "on"),
+        ("an elephant with a monkey on it", "on"),
+        ("一只猴子坐在一头大象上面", "on"),
+        ("大象上的猴子", "on"),
+        ("a monkey inside of an elephant", "inside"),
+        ("an elephant with a monkey in it", "inside"),
+        ("大象里面有一只猴子", "inside"),
+        ("a monkey carrying an elephant", "holding"),
+        ("an elephant held by a monkey", "holding"),
+        ("猴子手里拿着一头大象", "holding"),
+        ("抱着大象的猴子", "holding"),
+    ],
+)
+def test_what_touches_is_read_from_either_side(text: str, relation: str) -> None:
+    things = (parsed(text) or {})["things"]
+    by_name = {thing["name"]: thing for thing in things}
+    one, other = ("monkey", "elephant") if text.isascii() else ("猴子", "大象")
+    assert by_name.keys() == {one, other}
+    assert by_name[one][relation] == [other]
+    assert by_name[other].keys() == {"name"}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "count"),
+    [
+        ("三位医生", "医生", 3),
+        ("两本书", "书", 2),
+        ("三明治", "三明治", 1),
+        ("一份三明治", "三明治", 1),
+        ("头骨", "头骨", 1),
+        ("一道彩虹", "彩虹", 1),
+        ("帮我生成一幅一件外套的插画", "外套", 1),
+        ("three glasses of milk", "glass of milk", 3),
+        ("two loaves of bread", "loaf of bread", 2),
+    ],
+)
+def test_measures_count_and_are_no_part_of_the_thing(text: str, name: str, count: int) -> None:
+    assert (parsed(text) or {})["things"] == [{"name": name} | ({"count": count} if count > 1 else {})]
+
+
+@pytest.mark.parametrize("noun", ["mouse", "box", "baby", "glass of milk", "wolf", "old man", "sheep", "bus", "t-rex"])
+def test_a_plural_has_its_singular(noun: str) -> None:
+    assert single(plural(noun)) == noun
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "name"),
+    [
+        ("at the park a panda", "park", "panda"),
+        ("in the desert, two cats", "desert", "cat"),
+        ("a cat in the classroom, 8-bit pixel art", "classroom", "cat"),
+        ("舞台上出现了一位舞者", "stage", "舞者"),
+        ("雨天的湖畔有一只鸭子", "lake", "鸭子"),
+    ],
+)
+def test_a_place_is_read_wherever_it_stands(text: str, place: str, name: str) -> None:
+    found = parsed(text) or {}
+    assert found["background"]["place"] == place
+    assert [thing["name"] for thing in found["things"]] == [name]

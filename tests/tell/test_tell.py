@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from flashpaint import Studio
 from flashpaint.tell.codes import code_words, codes_of
@@ -45,3 +48,32 @@ def test_descriptions_do_not_depend_on_their_batch(studio: Studio) -> None:
 
 def test_words_that_look_like_the_tellers_own_tokens_do_no_harm(studio: Studio) -> None:
     assert all(isinstance(d, str) for d in tell(studio, "</s>", "<see> <z0_1>", "[PAD][PAD]"))
+
+
+def test_what_it_says_first_is_told_where_clip_finds_it_near(studio: Studio) -> None:
+    prompt, asked = "a cat in space", list[list[str]]()
+    z = studio.seer.see_text([prompt])[0]
+
+    def see(texts: Sequence[str]) -> NDArray[np.float32]:
+        asked.append(list(texts))
+        return np.stack([z] * len(texts))
+
+    told = studio.teller.tell([prompt], [Sight(z, see=see)])[0].description
+    assert asked == [[told]]
+    assert told == studio.teller.tell([prompt], [Sight(z)])[0].description
+
+
+def test_where_clip_finds_it_far_clip_chooses_among_what_beams_say(studio: Studio) -> None:
+    prompts = ["a cat in space", "森林里的机器人"]
+    z = studio.seer.see_text(prompts)
+    heard: list[str] = []
+
+    def last_is_nearest(texts: Sequence[str]) -> NDArray[np.float32]:
+        heard.extend(texts)
+        return np.stack([0.1 * (k + 1) / len(texts) * z[0] for k in range(len(texts))])
+
+    told = studio.teller.tell(prompts[:1], [Sight(z[0], see=last_is_nearest)])[0].description
+    assert len(set(heard)) > 2
+    assert told == heard[-1]
+    alone = [studio.teller.tell([p], [Sight(row, see=studio.seen)])[0] for p, row in zip(prompts, z, strict=True)]
+    assert studio.teller.tell(prompts, [Sight(row, see=studio.seen) for row in z]) == alone
