@@ -102,6 +102,17 @@ def test_a_row_that_a_killed_run_left_half_is_cut_off(studio: Studio, tmp_path: 
     assert painted(out) == [1, 2]
 
 
+def test_a_picture_that_a_killed_run_left_half_is_cleared_away(studio: Studio, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    half, other = out / ".000001.png.k3v9x", out / ".hidden.png"
+    half.write_bytes(b"half")
+    other.write_bytes(b"somebody's own")
+    list(run(studio, written(tmp_path / "wishes.jsonl", [{"prompt": "a cat", "steps": 1}]), out, first_seed=1))
+    assert not half.exists()
+    assert other.exists()
+
+
 def test_closing_keeps_the_pictures_that_are_being_painted(studio: Studio, tmp_path: Path) -> None:
     file = written(tmp_path / "wishes.jsonl", [{"prompt": "a cat", "steps": 2}] * 40)
     going = run(studio, file, tmp_path / "out", first_seed=1, callers=4)

@@ -14,9 +14,11 @@ IN: tuple[str, ...] = (
 )
 ON: tuple[str, ...] = ("beach", "road", "street", "bridge", "stage", "island", "grass", "farm", "moon")
 BY: tuple[str, ...] = ("lake", "river")
-SOMEWHERE_ELSE = ("sea", "ocean", "outer space", "woods", "highway", "volcano", "room", "small village", "farm field")
-SOMEWHERE_ELSE += ("snowy field", "lakeside", "rainforest", "surface of the moon", "lunar surface", "sandy beach")
-SOMEWHERE_ELSE += ("green field", "sand dunes", "snow mountain", "cookhouse", "deep sea", "home")
+SOMEWHERE_ELSE: tuple[str, ...] = (
+    *("sea", "ocean", "deep sea", "outer space", "woods", "highway", "volcano", "room", "home", "small village"),
+    *("farm field", "green field", "snowy field", "snow mountain", "lakeside", "sandy beach", "sand dunes"),
+    *("rainforest", "surface of the moon", "lunar surface", "cookhouse"),
+)
 STYLES: tuple[str, ...] = ("", ", watercolour", ", oil painting", ", pencil sketch", ", pixel art", ", photograph")
 STYLES += (", cartoon", ", neon", ", blueprint")
 NUMBERS = {"a": 1, "an": 1, "one": 1, "the": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "一": 1, "两": 2}

@@ -170,11 +170,14 @@ def one(studio: Studio, folder: Path, wanted: Wanted) -> dict[str, Any]:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[TextIO]:
-    """The folder's manifest, made if need be, for one run at a time; a line that a killed run left half is cut off."""
+    """The folder's manifest, made if need be, for one run at a time; what a killed run left half is cleared away, a
+    line as well as a picture."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock", blocking=False), (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
             cut_to_whole_lines(folder / MANIFEST)
+            for scratch in folder.glob(".*.png.*"):  # as marks.write names them
+                scratch.unlink()
             yield manifest
     except Timeout as error:
         raise MemoryBusy(
