@@ -11,7 +11,9 @@ import pytest
 from flashpaint import Painting, PaintRequest, Studio
 from flashpaint.bench.judge import Judge, relation_holds
 from flashpaint.clock import Clock
+from flashpaint.composing import names_all
 from flashpaint.composition.hues import coloured, hue, untinted
+from flashpaint.composition.scene import scene_of
 from flashpaint.composition.tint import TINTS
 from flashpaint.composition.wording import with_article
 from flashpaint.models.folder import ModelFolder
@@ -311,3 +313,20 @@ def test_a_place_alone_is_no_thing(studio: Studio, prompt: str, said: str) -> No
 def test_who_asks_for_a_place_alone_on_a_large_canvas_is_warned_of_no_thing(studio: Studio) -> None:
     assert paint(studio, "沙滩", steps=1, width=512).notes == ()
     assert "several times" in "".join(paint(studio, "a cat in space", steps=1, width=512, compose=False).notes)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "things", "named"),
+    [
+        ("a cat in a box", ("cat", "box"), True),
+        ("a Cat with a top hat", ("cat", "top hat"), True),
+        ("a teddy bear", ("teddy bear", "bear"), False),
+        ("a kitty in a box", ("cat", "box"), False),
+        ("a cat", ("cat",), False),
+    ],
+)
+def test_what_was_told_beside_one_thing_counts_where_the_prompt_names_it(
+    prompt: str, things: tuple[str, ...], named: bool
+) -> None:
+    scene = scene_of({"background": {}, "things": [{"name": name} for name in things]})
+    assert names_all(prompt, scene) is named

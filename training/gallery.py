@@ -1,5 +1,6 @@
 """gallery: what mini paints, to look at: 64 prompts in each language under one seed each, and held-out prompts that it
-fails, spread evenly over all failures. Writes docs/gallery.webp, gallery-zh.webp and failures.webp.
+fails, spread evenly over all failures; and what the README shows. Writes docs/gallery.webp, gallery-zh.webp,
+failures.webp, things.webp and cat.png.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from flashpaint import Painting, PaintRequest, Studio
+from flashpaint import Painting, PaintRequest, Studio, marks
 from training.evaluate import RIGHT, judged, painter_of
 from training.export import MINI
 from training.judge import open_judge
@@ -85,6 +86,16 @@ PROMPTS = [
     ("beach at sunset", "日落时的沙滩"),
 ]
 
+CAT = ("太空中的一只猫", 9)  # as `make demo` paints it
+THINGS = [
+    ("a robot to the right of a rocket in space", 13),
+    ("a monkey on an elephant in the jungle", 3),
+    ("a rabbit inside a basket", 17),
+    ("a blue car to the left of a bus in the city", 10),
+    ("a pumpkin and a ghost in the forest at night", 21),
+]
+GAP = 8  # pixels
+
 
 def sheet(pictures: list[Image.Image], captions: list[str], path: Path) -> None:
     """Eight a row, as one WebP."""
@@ -97,6 +108,18 @@ def sheet(pictures: list[Image.Image], captions: list[str], path: Path) -> None:
 
 def painted(studio: Studio, texts: list[str]) -> list[Painting]:
     return studio.paint_many([PaintRequest(text, seed=k) for k, text in enumerate(texts)])
+
+
+def shown_first(studio: Studio, folder: Path) -> None:
+    """The README's first picture, and its row of several things."""
+    prompt, seed = CAT
+    marks.save(studio.paint(PaintRequest(prompt, seed=seed)), folder / "cat.png", overwrite=True)
+    pictures = [studio.paint(PaintRequest(text, seed=seed)).picture for text, seed in THINGS]
+    side = pictures[0].width
+    row = Image.new("RGB", (len(pictures) * (side + GAP) - GAP, side), "white")
+    for k, picture in enumerate(pictures):
+        row.paste(picture, (k * (side + GAP), 0))
+    row.save(folder / "things.webp", quality=88, method=6)
 
 
 def failures(stage: Stage, studio: Studio) -> tuple[list[Image.Image], list[str]]:
@@ -122,6 +145,7 @@ def main() -> None:
     chinese = painted(studio, [zh for _, zh in prompts])
     # the font of captions has no Chinese: what the language model made of each prompt
     sheet([p.picture for p in chinese], [p.description for p in chinese], target / "gallery-zh.webp")
+    shown_first(studio, target)
     pictures, texts = failures(stage, studio)
     if pictures:
         sheet(pictures, texts, target / "failures.webp")

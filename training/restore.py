@@ -1,8 +1,8 @@
 """restore: start every stage from the committed weights instead of from nothing, so that training can go on anywhere.
 
 Reads the graphs of src/flashpaint/mini, whose weights keep their names, and training/weights for what mini does not
-hold in a trainable form (the teller before int8, and the judge). The wide vocabulary's stages start from their own in
-training/weights/wide, or where there are none yet from mini's. Optimisers start afresh. Existing checkpoints stay.
+hold in a trainable form (the teller before int8, the judge, the denoiser before it was distilled). A judge of fewer
+things than the vocabulary has by now gets wider heads. Optimisers start afresh. Existing checkpoints stay.
 """
 
 from __future__ import annotations

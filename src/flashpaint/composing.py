@@ -80,15 +80,26 @@ def apart(scene: Scene, large: bool) -> bool:
 
 def as_told(prompt: str, asked: Scene | None, told: Scene, words: Mapping[str, str], large: bool) -> Scene | None:
     """What was told of a prompt, where it is painted apart: in the colours of the prompt's own words. What was told
-    beside the one thing that was asked for is not, nor a colour that is the ground's or that nobody named; but for a
-    large canvas, on which what was told would else be there once a window."""
+    beside the one thing that was asked for is not, unless the prompt names it too ("a cat in a box"), nor a colour that
+    is the ground's or that nobody named; but for a large canvas, on which what was told would else be there once a
+    window."""
     meant = recoloured(told, asked, names_of(asked, words)) if asked else told
     if not apart(meant, large):
         return None
-    if asked is None or number(asked) != 1 or large:
+    if asked is None or number(asked) != 1 or large or names_all(prompt, meant):
         return meant
     colours = spoken(prompt) - {asked.background.colour}
     return meant if number(meant) == 1 and hue(meant.things[0]) in colours else None
+
+
+def names_all(prompt: str, scene: Scene) -> bool:
+    """Whether the prompt names each of several things in words of its own."""
+    left = prompt.lower()
+    for name in sorted((thing.name for thing in scene.things), key=len, reverse=True):
+        if name not in left:
+            return False
+        left = left.replace(name, " ", 1)
+    return number(scene) > 1
 
 
 def names_of(scene: Scene, words: Mapping[str, str]) -> dict[str, str]:
