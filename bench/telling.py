@@ -21,7 +21,6 @@ from rich.table import Table
 import flashpaint.tell.mini as teller
 from flashpaint import Studio
 from flashpaint.bench.report import write_figures
-from flashpaint.sights import sights
 from training.grammar import describe
 from training.trials import held_out_prompts
 
@@ -33,7 +32,7 @@ Asked = Sequence[tuple[str, str]]  # (prompt, canonical description)
 def right(studio: Studio, asked: Asked, chosen: bool, wrong: list[tuple[str, str, str]] | None = None) -> float:
     """The share of prompts told letter for letter. chosen: by clip; else what the T5 says first."""
     prompts = [prompt for prompt, _ in asked]
-    shown = sights(studio.concepts, studio.teller, prompts, studio.seen(prompts))
+    shown = studio.sights(studio.teller, prompts, studio.seen(prompts))
     if not chosen:
         shown = [replace(sight, see=None) for sight in shown]
     told = [telling.description for telling in studio.teller.tell(prompts, shown)]

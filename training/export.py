@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from transformers import PreTrainedTokenizerFast
 
+from flashpaint.composition.sentence import parsed, place_alone
 from flashpaint.models.spelling import WORDS
 from flashpaint.networks.autoencoder import CHANNELS, DOWNSCALE, Autoencoder
 from flashpaint.networks.clip import CONTEXT, DIM, SIDE
@@ -32,6 +33,7 @@ from training.autoencoder import open_autoencoder
 from training.clip import open_clip
 from training.decoder import open_decoder
 from training.denoiser import SHIFT, SIDE_LATENTS, open_denoiser, open_student
+from training.grammar import english_noun, sign
 from training.int8 import in_int8
 from training.judge import WHOLE, open_judge
 from training.kept import keep
@@ -40,7 +42,7 @@ from training.run import Stage, load
 from training.teller import CODEBOOK, END, open_codebook, open_teller
 from training.trials import families, shipped
 from training.words import own
-from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS, Item, Place
 
 MINI = Path(__file__).parent.parent / "src" / "flashpaint" / "mini"
 # chosen on the held-out prompts by training.evaluate --sweep
@@ -218,11 +220,24 @@ def write_facts(stage: Stage, folder: Path) -> None:
     classes = {"things": THINGS, "tints": TINTS, "place": PLACES, "time": TIMES, "ground": COLOURS, "style": STYLES}
     classes["weather"] = WEATHERS
     names = {name: [word.en[0] for word in words] for name, words in classes.items()}
+    names["names"] = [[*thing.en, *thing.zh, sign(thing)] for thing in THINGS]
+    names["places"] = [sorted(read_as(place)) for place in PLACES]
+    names["nouns"] = [english_noun(Item(thing, 0.5, 0.5, 1.0)) for thing in range(len(THINGS))]
+    names["alone"] = [place.terse[0] for place in PLACES]
     facts = {**names, "trials": shipped(4 if stage.small else 60)}
     numbers = {"calibrate": 40, "trace": 80}  # of each kind
     facts |= {series: families(series, 2 if stage.small else number) for series, number in numbers.items()}
     lines = [f" {json.dumps(name)}: {json.dumps(fact, ensure_ascii=False)}" for name, fact in facts.items()]
     (folder / "judge.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+
+
+def read_as(place: Place) -> set[str]:
+    """What the grammar of sentences reads its names as."""
+    said = [*(f"a cat {name}" for name in place.en), *(f"{name}的猫" for name in place.zh)]
+    scenes = [parsed(text) or {"background": {}} for text in said]
+    alone = [place_alone(text) for text in place.terse]
+    grounds = [*(scene["background"] for scene in scenes), *(found[0] for found in alone if found)]
+    return {ground["place"] for ground in grounds if "place" in ground}
 
 
 def write_words(stage: Stage, folder: Path) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from flashpaint.composition.sentence import plural
-from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS, Item, Scene
+from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS, Item, Scene, Thing
 
 NUMBERS_EN, NUMBERS_ZH = {2: "two", 3: "three"}, {2: "两", 3: "三"}
 
@@ -174,8 +174,12 @@ def carried(text: str, rng: random.Random, language: str) -> str:
 
 def emoji(scene: Scene) -> str:
     """The things of the scene as emoji, side by side."""
-    codes = (THINGS[item.thing].code.split("-") for item in scene.items)
-    return " ".join("".join(chr(int(part, 16)) for part in code) for code in codes)
+    return " ".join(sign(THINGS[item.thing]) for item in scene.items)
+
+
+def sign(thing: Thing) -> str:
+    """The emoji that means it."""
+    return "".join(chr(int(part, 16)) for part in thing.code.split("-"))
 
 
 def english(scene: Scene, rng: random.Random, unseen: bool = False) -> str:

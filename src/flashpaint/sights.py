@@ -1,22 +1,38 @@
-"""What a language model is shown of each prompt, from what clip sees in it."""
+"""What a language model is shown of each prompt: what clip sees in it, and what its own words say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flashpaint.reading import Reading
 from flashpaint.see.concepts import Concepts
+from flashpaint.see.seer import Seer, Taught
 from flashpaint.tell.teller import Sight, Teller
 
 
-def sights(concepts: Concepts, teller: Teller, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Sight]:
-    """z (n, dim). The concepts are seen only for a teller that reads them."""
-    if not teller.concepts:
-        return [Sight(row, see=concepts.seer.see_text) for row in z]
-    near = concepts.near(z, teller.concepts)
-    return [
-        Sight(row, concepts=words, nearness=concepts.nearness(prompt, row))
-        for prompt, row, words in zip(prompts, z, near, strict=True)
-    ]
+class Sights:
+    def __init__(self, seer: Seer) -> None:
+        self.seer, self.concepts = seer, Concepts(seer)
+
+    def __call__(self, teller: Teller, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Sight]:
+        """z (n, dim). The concepts are seen only for a teller that reads them, the others are clip's own."""
+        if not teller.concepts:
+            return [self.own(prompt, row) for prompt, row in zip(prompts, z, strict=True)]
+        near = self.concepts.near(z, teller.concepts)
+        return [
+            Sight(row, concepts=words, nearness=self.concepts.nearness(prompt, row))
+            for prompt, row, words in zip(prompts, z, near, strict=True)
+        ]
+
+    def own(self, prompt: str, z: NDArray[np.float32]) -> Sight:
+        """For the language model that was trained beside this clip."""
+        read = self.reading.read(prompt)
+        return Sight(z, see=self.seer.see_text, read=read, spotted="" if read else self.reading.spot(prompt))
+
+    @cached_property
+    def reading(self) -> Reading:
+        return Reading(self.seer.taught if isinstance(self.seer, Taught) else {})

@@ -33,10 +33,9 @@ from flashpaint.paint.step import Step
 from flashpaint.painting import Event, Finished, Painting, Preview, Progress, Told
 from flashpaint.recollection import Recollection
 from flashpaint.request import SEED_LIMIT, PaintRequest
-from flashpaint.see.concepts import Concepts
 from flashpaint.see.opening import open_seer
 from flashpaint.see.seer import Seer
-from flashpaint.sights import sights
+from flashpaint.sights import Sights
 from flashpaint.tell.opening import open_teller
 from flashpaint.tell.teller import Teller, Telling
 
@@ -62,7 +61,8 @@ class Studio:
     ) -> None:
         self.seer, self.teller, self.painter, self.memory, self.spelling = seer, teller, painter, memory, spelling
         self.recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
-        self.concepts = Concepts(seer)
+        self.sights = Sights(seer)
+        self.concepts = self.sights.concepts
         self.composing = Composing(painter, self.told, self.seen)
         self.reading: AbstractContextManager[object] = threading.Lock()  # seer and teller serve one caller at a time
 
@@ -281,7 +281,7 @@ class Studio:
 
     def telling(self, prompts: Sequence[str], z: NDArray[np.float32]) -> list[Telling]:
         """What the teller says to the prompts, shown their features z (n, dim)."""
-        return self.teller.tell(prompts, sights(self.concepts, self.teller, prompts, z))
+        return self.teller.tell(prompts, self.sights(self.teller, prompts, z))
 
     def seen(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """What clip sees in texts (n, dim)."""

@@ -12,9 +12,8 @@ from PIL import Image
 from flashpaint.cluster.crossing import Fault, ReaderCard, fault_of
 from flashpaint.cluster.models import Models
 from flashpaint.errors import FlashpaintError
-from flashpaint.see.concepts import Concepts
 from flashpaint.see.taught import TaughtSeer
-from flashpaint.sights import sights
+from flashpaint.sights import Sights
 from flashpaint.tell.teller import Telling
 
 Features = NDArray[np.float32]
@@ -25,10 +24,10 @@ class ReadReplica:
 
     def __init__(self, models: Models) -> None:
         self.seer, self.teller = models.open_readers()
-        self.concepts = Concepts(self.seer)
+        self.sights = Sights(self.seer)
         self.reading = threading.Lock()
         z = self.seer.see_text(["a cat in space"])  # warm before it is ready
-        self.teller.tell(["a cat in space"], sights(self.concepts, self.teller, ["a cat in space"], z))
+        self.teller.tell(["a cat in space"], self.sights(self.teller, ["a cat in space"], z))
 
     def card(self) -> ReaderCard:
         taught = dict(self.seer.taught) if isinstance(self.seer, TaughtSeer) else None
@@ -62,6 +61,6 @@ class ReadReplica:
         """The sights are made here, since each has a function of the seer's."""
         try:
             with self.reading:
-                return self.teller.tell(prompts, sights(self.concepts, self.teller, prompts, z))
+                return self.teller.tell(prompts, self.sights(self.teller, prompts, z))
         except FlashpaintError as error:
             return fault_of(error)

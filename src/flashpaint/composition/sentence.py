@@ -48,6 +48,7 @@ WEATHERS = {
 IN_STYLE = "|".join(rf"\b(?:{en})(?: style)?\b|(?:{zh})(?:风格)?的?" for en, zh in DRAWN.values())
 HUE = f"({COLOURS}|violet)"
 PRAISE = "cute|beautiful|little|nice|lovely|pretty|big|small|large|tiny|huge|shiny"  # and sizes: before a colour
+PRAISE_ZH = "可爱|漂亮|美丽|好看"
 SHADES = "(?:light|dark|deep|pale|bright|vivid)[ -]"
 HUES_ZH = "[红橙橘黄绿蓝紫粉白黑灰棕褐金银青米]"
 HUE_ZH = f"[浅深淡暗亮鲜天墨草宝湖嫩]?({HUES_ZH}{{1,2}}色)"
@@ -84,7 +85,7 @@ PLACES_EN = sorted({*IN, *ON, *BY, *SOMEWHERE_ELSE}, key=len, reverse=True)
 ALONE = (
     f"^({'|'.join(set(PLACES_EN) - {'church', 'factory', 'moon'})}|the moon's surface)$"  # those that are things too
 )
-UNDER = r"\b(under(?: the (?:sea|ocean)|[ -]?water))$"
+UNDER = r"\b(under(?: the (?:sea|ocean)|[ -]?water))(?:$|(?=,? an? ))"
 AT = "in front of|near|inside|in|on|at|under|by"
 PLACES = frozenset({*PLACES_EN, "underwater"})
 PLACES_ZH = {
@@ -214,6 +215,11 @@ def add(things: list[dict[str, Any]], noun: str, link: str) -> None:
     if link and things:
         things[-1].setdefault(link, []).append(thing.get("id") or thing["name"])
     things.append({key: value for key, value in thing.items() if value and (key, value) != ("count", 1)})
+
+
+def plain(noun: str) -> str:
+    """A noun without the praise before it, which no picture shows."""
+    return re.sub(rf"^(?:(?:{PRAISE}) |(?:{PRAISE_ZH})的)+(?=.)", "", noun)
 
 
 def single(noun: str) -> str:

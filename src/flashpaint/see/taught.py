@@ -18,7 +18,7 @@ from flashpaint.models.folder import ModelFolder
 from flashpaint.models.reader import FACTS, GRAPH, Reader, softmax
 from flashpaint.see.mini import MiniSeer
 
-KINDS = ("things", "tints", "place", "time", "ground", "style", "weather")
+KINDS = ("things", "names", "nouns", "tints", "place", "places", "alone", "time", "ground", "style", "weather")
 
 
 def teaches(folder: ModelFolder) -> bool:

@@ -1,7 +1,8 @@
-"""The Teller of a model folder: a small T5 in CTranslate2, which reads the prompt and the codes of z, and clip, which
-says whether what it told is what was asked.
+"""The Teller of a model folder: what a prompt's own words say is told as it is; else a small T5 in CTranslate2 reads
+the prompt and the codes of z, and clip says which of the ways to tell it is what was asked.
 
-What the T5 says first is told where clip finds it near z; else clip chooses among what five beams say.
+What the T5 says first is told where clip finds it near z; else clip chooses among what five beams say, and what is
+spotted in the prompt.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ class MiniTeller:
         )
 
     def tell(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[Telling]:
+        told = [sight.read for sight in sights]
+        left = [k for k, description in enumerate(told) if not description]
+        if left:
+            written = self._write([prompts[k] for k in left], [sights[k] for k in left])
+            for k, description in zip(left, written, strict=True):
+                told[k] = description
+        return [Telling(description) for description in told]
+
+    def _write(self, prompts: Sequence[str], sights: Sequence[Sight]) -> list[str]:
         codes = code_words(codes_of(np.stack([sight.z for sight in sights]), self._codebook))
         sources = [
             [*self._words.pieces(prompt)[:PROMPT_TOKENS], SEE, *code, END]
@@ -45,12 +55,11 @@ class MiniTeller:
         ]
         told = [said[0] for said in self._said(sources, 1)]
         doubtful = [k for k, near in enumerate(self._nearest(told, sights)) if near < SURE]
-        if doubtful:
-            others = self._said([sources[k] for k in doubtful], BEAMS)
-            for k, said in zip(doubtful, others, strict=True):
-                either = list(dict.fromkeys([told[k], *said]))
-                told[k] = either[int(np.argmax(self._nearest(either, [sights[k]] * len(either))))]
-        return [Telling(description) for description in told]
+        others = self._said([sources[k] for k in doubtful], BEAMS) if doubtful else []
+        for k, said in zip(doubtful, others, strict=True):
+            either = list(dict.fromkeys(filter(None, [told[k], *said, sights[k].spotted])))
+            told[k] = either[int(np.argmax(self._nearest(either, [sights[k]] * len(either))))]
+        return told
 
     def _said(self, sources: Sequence[list[str]], beams: int) -> list[list[str]]:
         """As many descriptions of each as there are beams, likeliest first."""

@@ -1,0 +1,159 @@
+"""A prompt as its own words say it: read by the grammar, in the words that mini was taught, and said as its own
+descriptions are. What is read whole needs no language model; what is only spotted in it is one way to tell it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from flashpaint.composition.sentence import CALLED, divided, parsed, place_alone, plain, plural
+from flashpaint.composition.wording import IN_WEATHER, NUMBERS, on_colour, styled, with_article
+
+COUNTED = 3  # at most, as the captions were
+# a relation between two things, as captions write it; from the second to the first where it is turned
+SAID = {"left_of": "to the left of", "above": "above", "on": "on", "inside": "inside", "holding": "holding"}
+TURNED = {"right_of": "left_of", "below": "above", "under": "above"}
+TIMES = {"sunset": "at sunset", "dusk": "at sunset", "night": "at night", "noon": ""}
+
+Scene = Mapping[str, Any]  # plain data, as the grammar reads it
+
+
+class Unreadable(Exception):
+    """Something is said for which there is no caption."""
+
+
+class Reading:
+    """taught: the words of a clip that was taught few, as `flashpaint.see.seer.Taught` has them."""
+
+    def __init__(self, taught: Mapping[str, Any]) -> None:
+        self.words = taught if "names" in taught else {}
+
+    @cached_property
+    def things(self) -> Mapping[str, int]:
+        """The number of the thing that each name means."""
+        return numbers(self.words["names"])
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        return numbers(self.words["places"])
+
+    def read(self, prompt: str) -> str:
+        """Its description; "" where the grammar does not read all of it, or a word is not among those taught."""
+        scene = scene_of(prompt) if self.words else None
+        return self.said(self.settled(scene)) if scene else ""
+
+    def spot(self, prompt: str) -> str:
+        """A description of those of its words that were taught, whatever else it says: of two things at most, and the
+        place; "" where there are none."""
+        if not self.words:
+            return ""
+        rest, background, style = divided(prompt)
+        names = [found[0] or found[1] for found in self.named.findall(rest)]
+        things = list(dict.fromkeys(self.things[name] for name in names if name in self.things))
+        places = [name for name in names if name not in self.things]
+        if places and "place" not in background:
+            background["place"] = places[0]
+        said = [{"name": self.words["names"][number][0]} for number in things[:2]]
+        return self.said({"things": said, "background": background, "style": style})
+
+    @cached_property
+    def named(self) -> re.Pattern[str]:
+        """All names, the longest first; English ones as whole words, of one or of several, colours before a thing left
+        out."""
+        names = sorted({*self.things, *self.places}, key=len, reverse=True)
+        english = "|".join(re.escape(name) for name in names if name.isascii())
+        others = "|".join(re.escape(name) for name in names if not name.isascii())
+        colours = "|".join(self.words["ground"])
+        return re.compile(rf"\b(?!(?:{colours}) \w)({english})(?:e?s)?\b|({others})")
+
+    def said(self, scene: Scene) -> str:
+        try:
+            subject = self.subject(scene["things"])
+            return subject + self.around(scene, alone=not subject)
+        except (Unreadable, KeyError):
+            return ""
+
+    def settled(self, scene: Scene) -> Scene:
+        """With a place that key words name ("cat, beach"; "beach cat"), and what is in another ("a cat in a box")."""
+        things, background = list[Mapping[str, Any]](), dict(scene["background"])
+        for thing in scene["things"]:
+            name = thing["name"]
+            if name in self.things:
+                things.append(thing)
+            elif name in self.places and "place" not in background:
+                background["place"] = name
+            elif held := re.fullmatch(r"(.+) in (?:an? |the )?(.+)", name):
+                things += [{**thing, "name": held[1], "inside": [held[2]]}, {"name": held[2]}]
+            else:
+                ends = [place for place in self.places if re.search(rf"^{place} | {place}$", name)]
+                if ends and "place" not in background:
+                    background["place"] = max(ends, key=len)
+                    name = re.sub(rf"^{background['place']} | {background['place']}$", "", name)
+                things.append({**thing, "name": name})
+        return {**scene, "things": things, "background": background}
+
+    def subject(self, things: Sequence[Mapping[str, Any]]) -> str:
+        nouns = [self.noun(thing) for thing in things]
+        if len(things) < 2:
+            return "".join(nouns)
+        links = [(kind, k) for k, thing in enumerate(things) for kind in thing if kind in {*SAID, *TURNED}]
+        if len(things) > 2 or len(links) > 1 or any(thing.get("count", 1) > 1 for thing in things):
+            raise Unreadable
+        if not links:
+            names = [self.words["things"][self.things[thing["name"]]] for thing in things]
+            return " and ".join(noun for _, noun in sorted(zip(names, nouns, strict=True)))
+        kind, first = links[0]
+        one, other = nouns[first], nouns[1 - first]
+        return f"{other} {SAID[TURNED[kind]]} {one}" if kind in TURNED else f"{one} {SAID[kind]} {other}"
+
+    def noun(self, thing: Mapping[str, Any]) -> str:
+        count, colour = thing.get("count", 1), thing.get("colour")
+        if f"{colour} {thing['name']}" in self.things:  # "a white dove" names a dove
+            number, colour = self.things[f"{colour} {thing['name']}"], None
+        else:
+            number = self.things[thing["name"]]
+        if count > COUNTED or colour not in (None, *self.words["tints"]):
+            raise Unreadable
+        name = self.words["things"][number]
+        coloured = f"{colour} {name}" if colour else name
+        if count > 1:
+            return f"{NUMBERS[count]} {plural(coloured)}"
+        return with_article(coloured) if colour else str(self.words["nouns"][number])
+
+    def around(self, scene: Scene, alone: bool) -> str:
+        """What follows the things, or a place by itself."""
+        background, said = scene["background"], ""
+        if place := background.get("place"):
+            number = self.places[place]
+            said = self.words["alone"][number] if alone else f" {self.words['place'][number]}"
+        elif {"time", "weather"} & background.keys():
+            raise Unreadable
+        if time := TIMES[background.get("time", "noon")]:
+            said += f" {time}"
+        if weather := background.get("weather"):
+            said += IN_WEATHER[weather]
+        colour, style = background.get("colour"), scene.get("style", "")
+        if colour not in (None, *self.words["ground"]) or style not in ("", *self.words["style"]):
+            raise Unreadable
+        return f"{said}{on_colour(colour)}{styled(style if style != self.words['style'][0] else '')}"
+
+
+def scene_of(prompt: str) -> Scene | None:
+    """What the grammar reads, each noun without its praise."""
+    if found := parsed(prompt):
+        things = [{**thing, "name": plain(thing["name"])} for thing in found["things"]]
+        for thing in things:
+            if "colour" in thing:
+                thing["colour"] = CALLED.get(thing["colour"], thing["colour"])
+        return {**found, "things": things}
+    if found_place := place_alone(prompt):
+        background, style = found_place
+        return {"things": (), "background": background, "style": style}
+    return None
+
+
+def numbers(names: Sequence[Sequence[str]]) -> dict[str, int]:
+    """The number of the row that each name stands in."""
+    return {name.lower(): number for number, row in enumerate(names) for name in row}
