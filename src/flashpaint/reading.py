@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from flashpaint.composition.sentence import CALLED, divided, parsed, place_alone, plain, plural
+from flashpaint.composition.scene import RELATIONS
+from flashpaint.composition.sentence import CALLED, divided, parsed, place_alone, plain, plural, single
 from flashpaint.composition.wording import IN_WEATHER, NUMBERS, on_colour, styled, with_article
 
 COUNTED = 3  # at most, as the captions were
@@ -51,6 +52,7 @@ class Reading:
             return ""
         rest, background, style = divided(prompt)
         names = [found[0] or found[1] for found in self.named.findall(rest)]
+        names = [name if name in self.things or name in self.places else single(name) for name in names]
         things = list(dict.fromkeys(self.things[name] for name in names if name in self.things))
         places = [name for name in names if name not in self.things]
         if places and "place" not in background:
@@ -63,10 +65,10 @@ class Reading:
         """All names, the longest first; English ones as whole words, of one or of several, colours before a thing left
         out."""
         names = sorted({*self.things, *self.places}, key=len, reverse=True)
-        english = "|".join(re.escape(name) for name in names if name.isascii())
+        english = "|".join(re.escape(form) for name in names if name.isascii() for form in (plural(name), name))
         others = "|".join(re.escape(name) for name in names if not name.isascii())
         colours = "|".join(self.words["ground"])
-        return re.compile(rf"\b(?!(?:{colours}) \w)({english})(?:e?s)?\b|({others})")
+        return re.compile(rf"\b(?!(?:{colours}) \w)({english})\b|({others})")
 
     def said(self, scene: Scene) -> str:
         try:
@@ -76,7 +78,8 @@ class Reading:
             return ""
 
     def settled(self, scene: Scene) -> Scene:
-        """With a place that key words name ("cat, beach"; "beach cat"), and what is in another ("a cat in a box")."""
+        """With the place, time and weather that key words name ("cat, beach, night"; "beach cat"), and what is in
+        another ("a cat in a box")."""
         things, background = list[Mapping[str, Any]](), dict(scene["background"])
         for thing in scene["things"]:
             name = thing["name"]
@@ -84,6 +87,10 @@ class Reading:
                 things.append(thing)
             elif name in self.places and "place" not in background:
                 background["place"] = name
+            elif name in TIMES and "time" not in background:
+                background["time"] = name
+            elif name in IN_WEATHER and "weather" not in background:
+                background["weather"] = name
             elif held := re.fullmatch(r"(.+) in (?:an? |the )?(.+)", name):
                 things += [{**thing, "name": held[1], "inside": [held[2]]}, {"name": held[2]}]
             else:
@@ -98,7 +105,7 @@ class Reading:
         nouns = [self.noun(thing) for thing in things]
         if len(things) < 2:
             return "".join(nouns)
-        links = [(kind, k) for k, thing in enumerate(things) for kind in thing if kind in {*SAID, *TURNED}]
+        links = [(kind, k) for k, thing in enumerate(things) for kind in thing if kind in RELATIONS]
         if len(things) > 2 or len(links) > 1 or any(thing.get("count", 1) > 1 for thing in things):
             raise Unreadable
         if not links:
@@ -106,7 +113,7 @@ class Reading:
             return " and ".join(noun for _, noun in sorted(zip(names, nouns, strict=True)))
         kind, first = links[0]
         one, other = nouns[first], nouns[1 - first]
-        return f"{other} {SAID[TURNED[kind]]} {one}" if kind in TURNED else f"{one} {SAID[kind]} {other}"
+        return f"{other} {SAID[TURNED[kind]]} {one}" if kind in TURNED else f"{one} {SAID[kind]} {other}"  # or KeyError
 
     def noun(self, thing: Mapping[str, Any]) -> str:
         count, colour = thing.get("count", 1), thing.get("colour")
