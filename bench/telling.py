@@ -1,5 +1,7 @@
 """How often mini's teller says the one canonical description, letter for letter: held-out scenes, asked for in both
-languages (every second Chinese phrasing is held out too), by the T5 alone and with clip choosing among its beams.
+languages, as the grammar says them and inside words that add nothing ("around"): by the T5 alone (for which every
+second Chinese phrasing is new), with clip choosing among its beams, and as it is used: what the prompt's own words say,
+and the T5 for the rest. The words that are read were written down with these sentences at hand.
 
 --sure also counts at other thresholds, below which the first telling is not enough (SURE in flashpaint.tell.mini).
 
@@ -9,8 +11,9 @@ python -m bench.telling --json telling.json
 from __future__ import annotations
 
 import argparse
+import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +24,8 @@ from rich.table import Table
 import flashpaint.tell.mini as teller
 from flashpaint import Studio
 from flashpaint.bench.report import write_figures
-from training.grammar import describe
+from flashpaint.tell.teller import Sight
+from training.grammar import carried, describe
 from training.trials import held_out_prompts
 
 KINDS = ("single", "place", "pair")
@@ -29,17 +33,22 @@ THRESHOLDS = (-1.0, 0.8, 0.85, 0.9, 0.95, 2.0)
 Asked = Sequence[tuple[str, str]]  # (prompt, canonical description)
 
 
-def right(studio: Studio, asked: Asked, chosen: bool, wrong: list[tuple[str, str, str]] | None = None) -> float:
-    """The share of prompts told letter for letter. chosen: by clip; else what the T5 says first."""
+WAYS: dict[str, Callable[[Sight], Sight]] = {
+    "T5 alone": lambda sight: Sight(sight.z),
+    "clip chooses": lambda sight: replace(sight, read=""),
+    "as used": lambda sight: sight,
+}
+
+
+def told(studio: Studio, asked: Asked, way: str) -> list[str]:
     prompts = [prompt for prompt, _ in asked]
-    shown = studio.sights(studio.teller, prompts, studio.seen(prompts))
-    if not chosen:
-        shown = [replace(sight, see=None) for sight in shown]
-    told = [telling.description for telling in studio.teller.tell(prompts, shown)]
-    rows = [(prompt, one, meant) for one, (prompt, meant) in zip(told, asked, strict=True) if one != meant]
-    if wrong is not None:
-        wrong.extend(rows)
-    return 1 - len(rows) / len(asked)
+    sights = map(WAYS[way], studio.sights(studio.teller, prompts, studio.seen(prompts)))
+    return [telling.description for telling in studio.teller.tell(prompts, list(sights))]
+
+
+def right(studio: Studio, asked: Asked, way: str) -> float:
+    """The share of prompts told letter for letter."""
+    return sum(one == meant for one, (_, meant) in zip(told(studio, asked, way), asked, strict=True)) / len(asked)
 
 
 def main() -> None:
@@ -50,24 +59,28 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     studio, console = Studio.open(), Console(highlight=False)
-    asked: dict[str, Asked] = {}
+    asked, rng = dict[str, Asked](), random.Random(0)
     for kind in KINDS:
         rows = held_out_prompts(kind, arguments.scenes, "telling")
-        asked[f"{kind}_en"] = [(en, describe(scene)) for scene, en, _ in rows]
-        asked[f"{kind}_zh"] = [(zh, describe(scene)) for scene, _, zh in rows]
-    table, figures = Table("asked for", "T5 alone", "clip chooses"), dict[str, float]()
+        for column, language in ((1, "en"), (2, "zh")):
+            plain = [(row[column], describe(row[0])) for row in rows]
+            asked[f"{kind}_{language}"] = plain
+            asked[f"{kind}_{language}_around"] = [(carried(text, rng, language), meant) for text, meant in plain]
+    table, figures = Table("asked for", *WAYS, "ms a prompt, as used"), dict[str, float]()
     for name, pairs in track(asked.items(), "telling", console=Console(stderr=True)):
-        wrong: list[tuple[str, str, str]] = []
-        alone, started = right(studio, pairs, False), time.perf_counter()
-        figures[f"{name}_alone"], figures[name] = alone, right(studio, pairs, True, wrong)
-        figures[f"{name}_ms"] = (time.perf_counter() - started) / len(pairs) * 1000
-        table.add_row(name, f"{alone:.3f}", f"{figures[name]:.3f}")
+        shares = {way: right(studio, pairs, way) for way in WAYS}
+        started = time.perf_counter()
+        final = told(studio, pairs, "as used")
+        taken = (time.perf_counter() - started) / len(pairs) * 1000
+        figures |= {name: shares["as used"], f"{name}_alone": shares["T5 alone"], f"{name}_ms": taken}
+        table.add_row(name, *(f"{share:.3f}" for share in shares.values()), f"{taken:.1f}")
+        wrong = [(prompt, one, meant) for one, (prompt, meant) in zip(final, pairs, strict=True) if one != meant]
         for prompt, one, meant in wrong[: arguments.wrong]:
             console.print(f"  {prompt} | {one} | {meant}")
     console.print(table)
     for threshold in THRESHOLDS if arguments.sure else ():
         teller.SURE = threshold
-        shares = [f"{right(studio, pairs, True):.3f}" for pairs in asked.values()]
+        shares = [f"{right(studio, pairs, 'clip chooses'):.3f}" for pairs in asked.values()]
         console.print(f"sure at {threshold}: {'  '.join(shares)}")
     if arguments.json:
         write_figures(arguments.json, "python -m bench.telling", figures)

@@ -69,6 +69,11 @@ def test_what_is_not_known_for_sure_is_not_read(reading: Reading, prompt: str) -
         ("两只正在跳舞的小狗，在雪地里", "a dog in the snow"),
         ("wolves howling under a bright moon", "the moon and a wolf"),
         ("an orange fox running", "a fox"),
+        ("a happy cat sitting on top of a huge old elephant", "a cat on an elephant"),
+        ("一只开心的猫坐在一头巨大的大象上面", "a cat on an elephant"),
+        ("一头巨大的大象上面的胖猫", "a cat on an elephant"),
+        ("一个勇敢的宇航员拿着一把吉他", "an astronaut holding a guitar"),
+        ("a brave dog to the right of a sleeping cat", "a cat to the left of a dog"),
         ("something entirely different", ""),
     ],
 )

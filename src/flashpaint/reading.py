@@ -9,7 +9,18 @@ from functools import cached_property
 from typing import Any
 
 from flashpaint.composition.scene import RELATIONS
-from flashpaint.composition.sentence import CALLED, divided, parsed, place_alone, plain, plural, single
+from flashpaint.composition.sentence import (
+    CALLED,
+    HOLDS,
+    LINKS,
+    SIDES,
+    divided,
+    parsed,
+    place_alone,
+    plain,
+    plural,
+    single,
+)
 from flashpaint.composition.wording import IN_WEATHER, NUMBERS, on_colour, styled, with_article
 
 COUNTED = 3  # at most, as the captions were
@@ -46,19 +57,26 @@ class Reading:
         return self.said(self.settled(scene)) if scene else ""
 
     def spot(self, prompt: str) -> str:
-        """A description of those of its words that were taught, whatever else it says: of two things at most, and the
-        place; "" where there are none."""
+        """A description of those of its words that were taught, whatever else it says: of two things at most, in their
+        relation, and of the place; "" where no thing is among them."""
         if not self.words:
             return ""
         rest, background, style = divided(prompt)
-        names = [found[0] or found[1] for found in self.named.findall(rest)]
-        names = [name if name in self.things or name in self.places else single(name) for name in names]
-        things = list(dict.fromkeys(self.things[name] for name in names if name in self.things))
-        places = [name for name in names if name not in self.things]
+        found = [(self.one(match[0]), match) for match in self.named.finditer(rest)]
+        places = [name for name, _ in found if name not in self.things]
         if places and "place" not in background:
             background["place"] = places[0]
-        said = [{"name": self.words["names"][number][0]} for number in things[:2]]
-        return self.said({"things": said, "background": background, "style": style})
+        things = {self.things[name]: (name, match) for name, match in reversed(found) if name in self.things}
+        spotted = list(things.values())[::-1][:2]
+        said: list[dict[str, Any]] = [{"name": name} for name, _ in spotted]
+        if len(said) == 2 and (link := between(rest, spotted[0][1], spotted[1][1])):
+            kind, first = link
+            said[first][kind] = [said[1 - first]["name"]]
+        return self.said({"things": said, "background": background, "style": style}) if said else ""
+
+    def one(self, name: str) -> str:
+        """The name of one thing or place, of one or of several."""
+        return name if name in self.things or name in self.places else single(name)
 
     @cached_property
     def named(self) -> re.Pattern[str]:
@@ -158,6 +176,22 @@ def scene_of(prompt: str) -> Scene | None:
     if found_place := place_alone(prompt):
         background, style = found_place
         return {"things": (), "background": background, "style": style}
+    return None
+
+
+def between(text: str, one: re.Match[str], other: re.Match[str]) -> tuple[str, int] | None:
+    """The relation of two things by the words between and behind them, and which of the two it is of."""
+    middle, behind = text[one.end() : other.start()], text[other.end() :]
+    for kind, words in LINKS.items():
+        if re.search(rf"\b(?:{words})\b", middle):
+            return kind, 0
+    if re.search(HOLDS, middle):
+        return "holding", 0
+    for kind, words in SIDES.items():
+        if re.match(f"的?(?:{words})", behind) and "在" in middle:
+            return kind, 0
+        if re.match(f"的?(?:{words})", middle):
+            return kind, 1
     return None
 
 

@@ -30,8 +30,7 @@ class Sights:
 
     def own(self, prompt: str, z: NDArray[np.float32]) -> Sight:
         """For the language model that was trained beside this clip."""
-        read = self.reading.read(prompt)
-        return Sight(z, see=self.seer.see_text, read=read, spotted="" if read else self.reading.spot(prompt))
+        return Sight(z, see=self.seer.see_text, read=self.reading.read(prompt) or self.reading.spot(prompt))
 
     @cached_property
     def reading(self) -> Reading:

@@ -58,16 +58,6 @@ def test_what_the_prompts_own_words_say_is_told_as_it_is(studio: Studio) -> None
     assert told[1] == studio.teller.tell(prompts[1:], [Sight(z[1])])[0]
 
 
-def test_what_is_spotted_is_told_where_clip_finds_it_nearer_than_all_that_beams_say(studio: Studio) -> None:
-    prompt = "森林里的机器人"
-    z = studio.seer.see_text([prompt])[0]
-
-    def near(texts: Sequence[str]) -> NDArray[np.float32]:
-        return np.stack([(0.8 if text == "a robot" else 0.1) * z for text in texts])
-
-    assert studio.teller.tell([prompt], [Sight(z, see=near, spotted="a robot")])[0].description == "a robot"
-
-
 def test_what_it_says_first_is_told_where_clip_finds_it_near(studio: Studio) -> None:
     prompt, asked = "a cat in space", list[list[str]]()
     z = studio.seer.see_text([prompt])[0]

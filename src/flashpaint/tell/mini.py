@@ -1,8 +1,7 @@
 """The Teller of a model folder: what a prompt's own words say is told as it is; else a small T5 in CTranslate2 reads
 the prompt and the codes of z, and clip says which of the ways to tell it is what was asked.
 
-What the T5 says first is told where clip finds it near z; else clip chooses among what five beams say, and what is
-spotted in the prompt.
+What the T5 says first is told where clip finds it near z; else clip chooses among what five beams say.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class MiniTeller:
         doubtful = [k for k, near in enumerate(self._nearest(told, sights)) if near < SURE]
         others = self._said([sources[k] for k in doubtful], BEAMS) if doubtful else []
         for k, said in zip(doubtful, others, strict=True):
-            either = list(dict.fromkeys(filter(None, [told[k], *said, sights[k].spotted])))
+            either = list(dict.fromkeys([told[k], *said]))
             told[k] = either[int(np.argmax(self._nearest(either, [sights[k]] * len(either))))]
         return told
 

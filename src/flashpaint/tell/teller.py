@@ -17,8 +17,7 @@ class Sight:
     z: (dim,) float32, the prompt's features; neighbours: descriptions of the nearest pictures; concepts: the words that
     clip finds nearest to the prompt, nearest first; nearness: of any text to z, as the share of everyday words that lie
     farther from it, None where clip cannot say; see: texts as z is of the prompt, (n, dim).
-    read: the description that the prompt's own words make, all of which are known; spotted: one of those that are; ""
-    for none.
+    read: the description that the prompt's own words make where all are known, or of those that are; "" for none.
     """
 
     z: NDArray[np.float32]
@@ -27,7 +26,6 @@ class Sight:
     nearness: Callable[[str], float] | None = None
     see: Callable[[Sequence[str]], NDArray[np.float32]] | None = None
     read: str = ""
-    spotted: str = ""
 
 
 @dataclass(frozen=True)
