@@ -61,17 +61,20 @@ CALLED |= {"粉色": "pink", "粉红色": "pink", "白色": "white", "黑色": "
 CALLED |= {"violet": "purple", "grey": "gray"}
 CALLED |= dict.fromkeys(("橘色", "橘黄色", "橘红色"), "orange")
 CALLED |= dict.fromkeys(("夜晚", "晚上", "夜里"), "night") | dict.fromkeys(("日落", "日落时", "黄昏"), "sunset")
-AROUND = "|".join(  # what people say around what they want to see
-    (
-        "^(?:please |(?:can|could) you |(?:draw|give|make|paint|show)(?: me)? |generate |create |there (?:is|are) |i need "
-        "|i want |i'd (?:like|love)(?: to see)? |something like |(?:an? )?(?:illustration|picture|photo|image|drawing)"
-        "(?: of| with| showing) )+",
-        "(?:,? (?:please|thanks)| picture)$",
-        "^(?:请|麻烦你?|帮忙|帮我|能|我想看|我想要|我要|我喜欢|我需要|想要|给我看?|来|做|画一下|画出?|生成|显示|看，"
-        "|这里有|有|出现了|一张图：|一张|一幅|关于)+",
-        "的(?:图片?|图像|插画|海报|照片|画)$|，?谢谢$|吗[？?]?$",
-    )
+ASKED_EN = (
+    "please |(?:can|could) you |(?:draw|give|make|paint|show)(?: me)? |generate |create |there (?:is|are) |i need "
 )
+ASKED_EN += (
+    "|i want |i'd (?:like|love)(?: to see)? |something like |(?:an? )?(?:illustration|picture|photo|image|drawing)"
+)
+ASKED_EN += "(?: of| with| showing) "
+ASKED_ZH = (
+    "请|麻烦你?|帮忙|帮我|能|我想看|我想要|我要|我喜欢|我需要|想要|给我看?|来|做|画一下|画出?|生成|显示|看，|这里有|有"
+)
+ASKED_ZH += "|出现了|一张图：|一张|一幅|关于"
+# what people say around what they want to see
+AROUND = f"^(?:{ASKED_EN})+|(?:,? (?:please|thanks)| picture)$|^(?:{ASKED_ZH})+"
+AROUND += "|的(?:图片?|图像|插画|海报|照片|画)$|，?谢谢$|吗[？?]?$"
 LINKS = {  # longest first: what stands between two things, and the relation of the first to the second
     "left_of": r"(?:on |to )?(?:the )?left of",
     "right_of": r"(?:on |to )?(?:the )?right of",
