@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable
 
-from flashpaint.composition.sentence import plural
+from flashpaint.composition.words import plural
 from training.world import COLOURS, PLACES, STYLES, THINGS, TIMES, TINTS, WEATHERS, Item, Scene, Thing
 
 NUMBERS_EN, NUMBERS_ZH = {2: "two", 3: "three"}, {2: "两", 3: "三"}

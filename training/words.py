@@ -17,8 +17,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flashpaint.composition.sentence import COLOURS as HUES
-from flashpaint.composition.sentence import DRAWN_EN, LINKS, NO_LINK, NUMBERS, plural
+from flashpaint.composition.words import COLOURS as HUES
+from flashpaint.composition.words import DRAWN_EN, LINKS, NO_LINK, NUMBERS, plural
 from flashpaint.models.spelling import ENGLISH
 from flashpaint.see.concepts import LIST
 from training.grammar import CARRIERS_EN, describe, prompts

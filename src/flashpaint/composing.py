@@ -31,8 +31,9 @@ from flashpaint.composition.collage import (
 from flashpaint.composition.hues import bare, hue, named, recoloured, spoken
 from flashpaint.composition.matte import CutOut, cut_out
 from flashpaint.composition.scene import Background, Scene, scene_of
-from flashpaint.composition.sentence import PLACES, parsed, place_alone
+from flashpaint.composition.sentence import parsed, place_alone
 from flashpaint.composition.wording import at_time, ground_words, retold, sentence
+from flashpaint.composition.words import PLACES
 from flashpaint.errors import OutOfRange
 from flashpaint.job import Job
 from flashpaint.paint.canvases import draft_size, in_windows

@@ -9,19 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from flashpaint.composition.scene import RELATIONS
-from flashpaint.composition.sentence import (
-    CALLED,
-    HOLDS,
-    LINKS,
-    SIDES,
-    divided,
-    parsed,
-    place_alone,
-    plain,
-    plural,
-    single,
-)
+from flashpaint.composition.sentence import divided, parsed, place_alone
 from flashpaint.composition.wording import IN_WEATHER, NUMBERS, on_colour, styled, with_article
+from flashpaint.composition.words import CALLED, HOLDS, LINKS, SIDES, plain, plural, single
 
 COUNTED = 3  # at most, as the captions were
 # a relation between two things, as captions write it; from the second to the first where it is turned

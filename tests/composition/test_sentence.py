@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flashpaint.composition.scene import scene_of
-from flashpaint.composition.sentence import parsed, place_alone, plural, single
+from flashpaint.composition.sentence import parsed, place_alone
 from flashpaint.composition.wording import ground_words, where
+from flashpaint.composition.words import plural, single
 
 
 @pytest.mark.parametrize(

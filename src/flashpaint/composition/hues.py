@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 
 from flashpaint.composition.scene import RELATIONS, Scene, Thing
-from flashpaint.composition.sentence import CALLED, HUE
 from flashpaint.composition.tint import TINTS
 from flashpaint.composition.wording import phrase, with_article
+from flashpaint.composition.words import CALLED, HUE
 
 SPOKEN_ZH = {"红": "red", "橙": "orange", "橘": "orange", "黄(?!昏)": "yellow", "绿": "green", "蓝": "blue"}
 SPOKEN_ZH |= {"紫": "purple", "粉": "pink"}

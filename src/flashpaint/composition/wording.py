@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import permutations
 
 from flashpaint.composition.scene import Background, Scene, Thing
-from flashpaint.composition.sentence import BY, IN, ON, plural
+from flashpaint.composition.words import BY, IN, ON, plural
 
 LINKS = {"left_of": "to the left of", "right_of": "to the right of", "in_front_of": "in front of"}
 NUMBERS = ("", "one", "two", "three", "four", "five", "six")

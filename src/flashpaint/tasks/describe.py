@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flashpaint.composition.sentence import BY, IN, ON, STYLES
 from flashpaint.composition.wording import with_article
+from flashpaint.composition.words import BY, IN, ON, STYLES
 from flashpaint.request import clean_picture
 from flashpaint.studio import Studio
 
