@@ -67,7 +67,7 @@ def test_what_is_not_known_for_sure_is_not_read(reading: Reading, prompt: str) -
     [
         ("a happy cat dreaming of summer on the beach", "a cat on the beach"),
         ("两只正在跳舞的小狗，在雪地里", "a dog in the snow"),
-        ("wolves howling under a bright moon", "the moon and a wolf"),
+        ("wolves howling under a bright moon", "the moon above a wolf"),
         ("an orange fox running", "a fox"),
         ("a happy cat sitting on top of a huge old elephant", "a cat on an elephant"),
         ("一只开心的猫坐在一头巨大的大象上面", "a cat on an elephant"),
