@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 
 from flashpaint import Studio
 from flashpaint.reading import Reading
-from flashpaint.see.seer import Taught
 from training.grammar import describe, prompts
 from training.world import sample
 
 
 @pytest.fixture(scope="module")
 def reading(studio: Studio) -> Reading:
-    assert isinstance(studio.seer, Taught)
-    return Reading(studio.seer.taught)
+    return studio.sights.reading
 
 
 @pytest.mark.parametrize(
@@ -89,5 +87,5 @@ def test_what_is_read_of_a_scene_is_its_description(reading: Reading, seed: int,
 
 
 def test_a_clip_that_was_taught_no_captions_reads_nothing() -> None:
-    assert Reading({}).read("a cat") == Reading({}).spot("a cat") == ""
-    assert Reading({"things": ["cat"]}).read("a cat") == ""
+    assert Reading({}, {}).read("a cat") == Reading({}, {}).spot("a cat") == ""
+    assert Reading({"things": ["cat"]}, {}).read("a cat") == ""

@@ -27,29 +27,22 @@ class Unreadable(Exception):
 
 
 class Reading:
-    """taught: the words of a clip that was taught few, as `flashpaint.see.seer.Taught` has them."""
+    """words, names: of a clip that was taught few words, as `flashpaint.see.taught` has them; with no names, nothing is
+    read."""
 
-    def __init__(self, taught: Mapping[str, Any]) -> None:
-        self.words = taught if "names" in taught else {}
-
-    @cached_property
-    def things(self) -> Mapping[str, int]:
-        """The number of the thing that each name means."""
-        return numbers(self.words["names"])
-
-    @cached_property
-    def places(self) -> Mapping[str, int]:
-        return numbers(self.words["places"])
+    def __init__(self, words: Mapping[str, Sequence[str]], names: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        self.words, self.known = words, bool(names)
+        self.things, self.places = numbers(names.get("things", ())), numbers(names.get("place", ()))
 
     def read(self, prompt: str) -> str:
         """Its description; "" where the grammar does not read all of it, or a word is not among those taught."""
-        scene = scene_of(prompt) if self.words else None
+        scene = scene_of(prompt) if self.known else None
         return self.said(self.settled(scene)) if scene else ""
 
     def spot(self, prompt: str) -> str:
         """A description of those of its words that were taught, whatever else it says: of two things at most, in their
         relation, and of the place; "" where no thing is among them."""
-        if not self.words:
+        if not self.known:
             return ""
         rest, background, style = divided(prompt)
         found = [(self.one(match[0]), match) for match in self.named.finditer(rest)]
@@ -135,7 +128,7 @@ class Reading:
         coloured = f"{colour} {name}" if colour else name
         if count > 1:
             return f"{NUMBERS[count]} {plural(coloured)}"
-        return with_article(coloured) if colour else str(self.words["nouns"][number])
+        return with_article(coloured) if colour else self.words["nouns"][number]
 
     def around(self, scene: Scene, alone: bool) -> str:
         """What follows the things, or a place by itself."""

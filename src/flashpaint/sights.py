@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from flashpaint.reading import Reading
 from flashpaint.see.concepts import Concepts
-from flashpaint.see.seer import Seer, Taught
+from flashpaint.see.seer import Seer
+from flashpaint.see.taught import TaughtSeer
 from flashpaint.tell.teller import Sight, Teller
 
 
@@ -34,4 +35,4 @@ class Sights:
 
     @cached_property
     def reading(self) -> Reading:
-        return Reading(self.seer.taught if isinstance(self.seer, Taught) else {})
+        return Reading(self.seer.taught, self.seer.names) if isinstance(self.seer, TaughtSeer) else Reading({}, {})

@@ -12,7 +12,7 @@ from flashpaint.tell.teller import Sight
 
 
 def tell(studio: Studio, *prompts: str) -> list[str]:
-    return [t.description for t in studio.teller.tell(prompts, [Sight(z) for z in studio.seer.see_text(prompts)])]
+    return [t.description for t in studio.telling(prompts, studio.seer.see_text(prompts))]
 
 
 def test_codes_name_the_nearest_word_and_then_the_nearest_to_what_is_left() -> None:
@@ -42,7 +42,7 @@ def test_right_of_is_told_as_left_of(studio: Studio) -> None:
 
 
 def test_descriptions_do_not_depend_on_their_batch(studio: Studio) -> None:
-    prompts = ["a cat in space", "森林里的机器人", "two balloons", "🚀"]
+    prompts = ["a cat in space", "森林里的机器人", "two balloons", "🚀", "dreams", "森林里的怪东西"]
     assert tell(studio, *prompts) == [tell(studio, prompt)[0] for prompt in prompts]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +35,12 @@ class Seer(Protocol):
         ...
 
 
-@runtime_checkable
 class Taught(Seer, Protocol):
     """A seer that was taught few words, knows them, and has a reader that tells its things apart.
 
     taught: its things, tints, place, ground, time, style and, of some, weather, as captions write them; of the last
-    three the first is what silence means. Of some, also nouns: the things with their articles; names: all that each
-    thing is called, in every language; places: the same of places; alone: a place by itself.
+    three the first is what silence means. Of some, also nouns: the things with their articles; alone: a place by
+    itself.
     """
 
     @property

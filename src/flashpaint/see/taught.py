@@ -18,7 +18,8 @@ from flashpaint.models.folder import ModelFolder
 from flashpaint.models.reader import FACTS, GRAPH, Reader, softmax
 from flashpaint.see.mini import MiniSeer
 
-KINDS = ("things", "names", "nouns", "tints", "place", "places", "alone", "time", "ground", "style", "weather")
+KINDS = ("things", "nouns", "tints", "place", "alone", "time", "ground", "style", "weather")
+NAMES = {"things": "names", "place": "places"}
 
 
 def teaches(folder: ModelFolder) -> bool:
@@ -31,8 +32,17 @@ class TaughtSeer(MiniSeer):
 
     @cached_property
     def taught(self) -> Mapping[str, Sequence[str]]:
-        facts = json.loads(self._folder.file(FACTS).read_text("utf-8"))
-        return {kind: tuple(facts[kind]) for kind in KINDS if kind in facts}
+        return {kind: tuple(self._facts[kind]) for kind in KINDS if kind in self._facts}
+
+    @cached_property
+    def names(self) -> Mapping[str, Sequence[Sequence[str]]]:
+        """All that each of the things and places is called, in every language; empty where the folder does not say."""
+        return {kind: self._facts[name] for kind, name in NAMES.items() if name in self._facts}
+
+    @cached_property
+    def _facts(self) -> Mapping[str, Any]:
+        facts: Mapping[str, Any] = json.loads(self._folder.file(FACTS).read_text("utf-8"))
+        return facts
 
     def likely_things(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         return presence(self._reader.logits(images)["things"])
