@@ -220,7 +220,7 @@ def write_facts(stage: Stage, folder: Path) -> None:
     classes = {"things": THINGS, "tints": TINTS, "place": PLACES, "time": TIMES, "ground": COLOURS, "style": STYLES}
     classes["weather"] = WEATHERS
     names = {name: [word.en[0] for word in words] for name, words in classes.items()}
-    names["names"] = [[*thing.en, *thing.zh, sign(thing)] for thing in THINGS]
+    names["names"] = [[*thing.en, *thing.zh, *thing.also, sign(thing)] for thing in THINGS]
     names["places"] = [sorted(read_as(place)) for place in PLACES]
     names["nouns"] = [english_noun(Item(thing, 0.5, 0.5, 1.0)) for thing in range(len(THINGS))]
     names["alone"] = [place.terse[0] for place in PLACES]

@@ -44,7 +44,7 @@ def own() -> list[str]:
     """Those of the vocabulary, of the grammar that asks for scenes and of the one that reads several things, sorted."""
     rng = random.Random(0)
     scenes = [sample(rng) for _ in range(SAID)]
-    named = [name for thing in THINGS for name in thing.en]
+    named = [name for thing in THINGS for name in (*thing.en, *thing.also)]
     several = [plural(name) for thing in THINGS if not (thing.plural or thing.unique) for name in thing.en]
     places = [text for place in PLACES for text in (*place.en, place.terse[0])]
     others = [text for word in (*TIMES, *COLOURS, *STYLES) for text in word.en]

@@ -24,6 +24,7 @@ class Thing:
     tint: bool = False
     hands: bool = False
     hollow: bool = False
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

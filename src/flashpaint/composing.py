@@ -114,15 +114,17 @@ def number(scene: Scene | None) -> int:
 
 
 class Composing:
-    """told: each text as the studio's language model says it; seen: what its clip sees in texts (n, dim)."""
+    """told: each text as the studio tells it; seen: what its clip sees in texts (n, dim); read: what a text's own words
+    say, "" where not all are known."""
 
     def __init__(
         self,
         painter: Painter,
         told: Callable[[Iterable[str]], Mapping[str, str]],
         seen: Callable[[Sequence[str]], NDArray[np.float32]],
+        read: Callable[[str], str],
     ) -> None:
-        self.painter, self.told, self.seen = painter, told, seen
+        self.painter, self.told, self.seen, self.read = painter, told, seen, read
 
     def plan(self, jobs: Sequence[Job]) -> None:
         """Give the jobs that ask for several things their plans, and descriptions that say the same.
@@ -185,13 +187,15 @@ class Composing:
         job.plan = unstyled(plan) if apart(scene, self.large(job)) else None
 
     def agreed(self, phrases: Sequence[str], told: Mapping[str, str]) -> set[str]:
-        """Those that are told as one thing and nothing more, and the same to clip."""
-        alone = [text for text in dict.fromkeys(phrases) if one_thing(told[text])]
+        """Those that are told as one thing and nothing more, and as their own words say or the same to clip."""
+        either = [text for text in dict.fromkeys(phrases) if one_thing(told[text])]
+        sure = {text for text in either if told[text] == self.read(text)}
+        alone = [text for text in either if text not in sure]
         if not alone:
-            return set()
+            return sure
         seen = self.seen([*alone, *(told[text] for text in alone)])
         near = (seen[: len(alone)] * seen[len(alone) :]).sum(1)
-        return {text for text, cosine in zip(alone, near, strict=True) if cosine >= AGREED}
+        return sure | {text for text, cosine in zip(alone, near, strict=True) if cosine >= AGREED}
 
     def drafts(self, jobs: Sequence[Job], previews: bool = False) -> Generator[Event]:
         """Paint what the jobs' plans lack, together, and lay each down as the order of its last steps. previews: of the

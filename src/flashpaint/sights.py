@@ -31,7 +31,11 @@ class Sights:
 
     def own(self, prompt: str, z: NDArray[np.float32]) -> Sight:
         """For the language model that was trained beside this clip."""
-        return Sight(z, see=self.seer.see_text, read=self.reading.read(prompt) or self.reading.spot(prompt))
+        return Sight(z, see=self.seer.see_text, read=self.read(prompt) or self.reading.spot(prompt))
+
+    def read(self, text: str) -> str:
+        """What a text's own words say; "" where not all of them are known."""
+        return self.reading.read(text)
 
     @cached_property
     def reading(self) -> Reading:

@@ -63,7 +63,7 @@ class Studio:
         self.recollection = None if memory is None else Recollection(memory, seer, painter, teller.name)
         self.sights = Sights(seer)
         self.concepts = self.sights.concepts
-        self.composing = Composing(painter, self.told, self.seen)
+        self.composing = Composing(painter, self.told, self.seen, self.sights.read)
         self.reading: AbstractContextManager[object] = threading.Lock()  # seer and teller serve one caller at a time
 
     @classmethod

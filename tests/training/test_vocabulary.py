@@ -26,8 +26,8 @@ def test_what_it_names_is_there_to_be_drawn() -> None:
 def test_no_thing_or_place_is_named_twice() -> None:
     assert max(Counter(thing.code for thing in THINGS).values()) == 1
     for words in (THINGS, PLACES):
-        for names in ([row.en for row in words], [row.zh for row in words]):
-            assert max(Counter(chain.from_iterable(names)).values()) == 1
+        assert max(Counter(chain.from_iterable((*row.en, *row.zh) for row in words)).values()) == 1
+    assert max(Counter(chain.from_iterable((*row.en, *row.zh, *row.also) for row in THINGS)).values()) == 1
 
 
 @pytest.mark.parametrize("key", sorted(PAINTERS))
