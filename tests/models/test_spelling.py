@@ -117,7 +117,7 @@ def test_words_of_four_and_five_letters_may_have_one_edit_and_longer_ones_two_be
         ("starr", "star"),
         ("gree", "green"),
         ("caks", "cakes"),
-        ("cown", "crown"),
+        ("cown", "clown"),
     ],
 )
 def test_of_words_that_are_as_near_the_likeliest_is_chosen(typed: str, read: str) -> None:
