@@ -43,8 +43,8 @@ from flashpaint.painting import Event, Preview, Progress
 from flashpaint.request import PaintRequest, Source
 
 MOST = 6  # things that are painted apart
-# the cosine of a thing as asked for and as told: of mini's 313 names of things, those told right have 0.81 and more,
-# those told wrong 0.49 and less; of words that mean none of them, "a smile" comes nearest with 0.77
+# the cosine of a thing as asked for and as told: of mini 0.4's 313 names of things, those told right have 0.81 and
+# more, those told wrong 0.49 and less; of words that mean none of them, "a smile" comes nearest with 0.77
 AGREED = 0.8
 
 At = tuple[int, Key]  # the number of a job, and one of its drafts

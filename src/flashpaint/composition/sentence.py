@@ -128,13 +128,9 @@ def add(things: list[dict[str, Any]], noun: str, link: str) -> None:
 
 
 def chinese(text: str) -> list[dict[str, Any]]:
-    things: list[dict[str, Any]] = []
     text = re.sub(f"^{HOLDS}(.+)的(.+)$", r"\2拿着\1", text)
     if held := re.fullmatch(f"(.+?){HOLDS}(.+)", text):
-        add_chinese(things, held[1], "")
-        add_chinese(things, held[2], "")
-        things[0]["holding"] = [things[-1].get("id") or things[-1]["name"]]
-        return things
+        return two(held[1], held[2], "holding")
     for relation, words in SIDES.items():
         both = SIDES["right_of"] if relation == "left_of" else SIDES["left_of"]
         forms = (
@@ -144,20 +140,25 @@ def chinese(text: str) -> list[dict[str, Any]]:
         )
         for pattern, (one, other) in filter(None, forms):
             if found := re.fullmatch(pattern, text):
-                add_chinese(things, found[one], relation)
-                add_chinese(things, found[other], "")
-                if len(things) < 2:
-                    return things
-                name = things[1].get("id") or things[1]["name"]
-                things[0][relation] = [name]
-                return things
+                return two(found[one], found[other], relation)
+    things: list[dict[str, Any]] = []
     for noun in re.split("[，,、和与跟 ]+|旁边有", text):
         if noun:
-            add_chinese(things, noun, "")
+            add_chinese(things, noun)
     return things
 
 
-def add_chinese(things: list[dict[str, Any]], noun: str, link: str) -> None:
+def two(one: str, other: str, relation: str) -> list[dict[str, Any]]:
+    """Two things in a relation, as far as both are there."""
+    things: list[dict[str, Any]] = []
+    add_chinese(things, one)
+    add_chinese(things, other)
+    if len(things) == 2:
+        things[0][relation] = [things[1].get("id") or things[1]["name"]]
+    return things
+
+
+def add_chinese(things: list[dict[str, Any]], noun: str) -> None:
     noun = re.sub("^有(?=.)", "", noun.strip(" ，"))
     after = re.fullmatch(rf"(.+?)[是为]{HUE_ZH}的?", noun)
     noun = after[1] if after else noun

@@ -24,7 +24,7 @@ NUMBERS = {"a": 1, "an": 1, "one": 1, "the": 1, "two": 2, "three": 3, "four": 4,
 NUMBERS |= {"二": 2, "三": 3, "四": 4, "五": 5, "六": 6}
 COLOURS = "red|orange|yellow|green|blue|purple|pink|white|black|gray|grey|brown"
 TIMES = r"\b(?:at|by) (night|sunset|dusk|dawn|sunrise|noon)\b|(夜晚|晚上|夜里|日落时?|黄昏)的?"
-# what a style is called, by the name that the painter knows; with "" those that are their own names
+# what a style is called in English and in Chinese, by the name that the painter knows
 DRAWN: dict[str, tuple[str, str]] = {
     "flat": ("flat vector|flat illustration|flat", "扁平(?:矢量|插画)?"),
     "3d render": ("3d render|rendered in 3d|3d", "(?:3d|三维)渲染|立体"),

@@ -18,7 +18,7 @@ from flashpaint.tell.teller import Sight, Telling
 SEE, END = "<see>", "</s>"
 PROMPT_TOKENS = 64  # as trained
 BEAMS = 5
-SURE = 0.9  # the cosine of z and of a first telling that needs no other: `python -m bench.telling` measures it
+SURE = 0.9  # the cosine of z and of a first telling that needs no other: `bench.telling --sure` compares others
 
 
 class MiniTeller:
